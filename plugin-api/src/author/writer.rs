@@ -1,0 +1,126 @@
+//! Keeping values: the other direction of a reader.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Context, Error, OpenRequest, Payload, Result};
+use crate::model::{SliceDim, StructureFamily};
+
+/// What to make room for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CreateRequest {
+    /// The storage format.
+    pub mimetype: String,
+    /// The family of the values.
+    pub structure_family: StructureFamily,
+    /// Its structure.
+    pub structure: Value,
+    /// The data source's parameters as the client gave them.
+    pub parameters: Map<String, Value>,
+    /// Where to keep it: a URI below one of the writable storages, not yet there.
+    pub storage_uri: String,
+}
+
+/// An asset that `create` made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreatedAsset {
+    /// Where it is.
+    pub data_uri: String,
+    /// Whether it is a directory.
+    pub is_directory: bool,
+    /// Tiled's name of the argument it is for.
+    pub parameter: String,
+    /// Its place in a sequence.
+    #[serde(default)]
+    pub num: Option<u64>,
+}
+
+/// What the catalog keeps of a new data source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Created {
+    /// The structure as stored, where it differs from the requested one.
+    #[serde(default)]
+    pub structure: Option<Value>,
+    /// The data source's parameters.
+    #[serde(default)]
+    pub parameters: Map<String, Value>,
+    /// The data source's properties.
+    #[serde(default)]
+    pub properties: Map<String, Value>,
+    /// The assets, at least one.
+    pub assets: Vec<CreatedAsset>,
+}
+
+/// Which part to write.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WriteRequest {
+    /// Tables: the partition; `None` for the whole table.
+    #[serde(default)]
+    pub partition: Option<u64>,
+    /// Arrays: the shape after an extension that this write makes; `None` to stay within.
+    #[serde(default)]
+    pub extend_to: Option<Vec<u64>>,
+    /// Tables: add to the partition instead of replacing it.
+    #[serde(default)]
+    pub append: bool,
+}
+
+/// Offers storage for media types.
+pub trait Writer: Send + Sync + 'static {
+    /// Makes room; readers see fill values until something is written.
+    ///
+    /// # Errors
+    /// `Conflict` when something is there already, `Unsupported` for a structure it cannot keep.
+    fn create(&self, cx: &Context, request: &CreateRequest) -> Result<Created>;
+
+    /// Opens what `create` made.
+    ///
+    /// # Errors
+    /// As [`super::Reader::open`].
+    fn open(&self, cx: &Context, request: OpenRequest) -> Result<Box<dyn Storage>>;
+
+    /// Removes the data of what `create` made. Removing what is not there is no error.
+    ///
+    /// # Errors
+    /// `Internal` when the files cannot be removed.
+    fn delete(&self, cx: &Context, request: OpenRequest) -> Result<()>;
+}
+
+/// Opened storage. A write is visible to readers, and safe from a crash, when `commit` has returned.
+pub trait Storage: Send + Sync {
+    /// Writes one part and gives the new structure where it changed.
+    ///
+    /// # Errors
+    /// `Conflict` when it does not fit, `InvalidArgument` when the payload is not of the structure.
+    fn write(
+        &self,
+        cx: &Context,
+        request: &WriteRequest,
+        slice: &[SliceDim],
+        payload: Payload,
+    ) -> Result<Option<Value>>;
+
+    /// Makes what was written last safe, so that `commit` cannot fail half-way.
+    ///
+    /// # Errors
+    /// `Internal` when the medium refuses.
+    fn prepare(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Makes it visible.
+    ///
+    /// # Errors
+    /// `Internal` when the medium refuses.
+    fn commit(&self) -> Result<()> {
+        Err(Error::unsupported("commit"))
+    }
+
+    /// Forgets what was written since the last commit.
+    ///
+    /// # Errors
+    /// `Internal` when the medium refuses.
+    fn abort(&self) -> Result<()> {
+        Err(Error::unsupported("abort"))
+    }
+}
