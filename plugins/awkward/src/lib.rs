@@ -1,0 +1,1 @@
+//! Awkward arrays and sparse blocks.

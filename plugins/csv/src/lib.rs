@@ -1,0 +1,1 @@
+//! CSV tables, with the type rules of pandas.

@@ -1,0 +1,1 @@
+//! HDF5, NeXus and netCDF files.

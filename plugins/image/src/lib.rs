@@ -1,0 +1,1 @@
+//! PNG, JPEG and other images, and sequences of them.

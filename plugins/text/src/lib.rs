@@ -1,0 +1,1 @@
+//! JSON, HTML and line-based serializers for every structure family.

@@ -1,0 +1,1 @@
+//! TIFF files and sequences of them.
