@@ -1,0 +1,163 @@
+//! A query as an SQL condition on the node `n`. Means the same as `query::matches`.
+
+use serde_json::Value;
+
+use super::sql::{Param, Sql};
+use crate::query::Query;
+
+/// Binds what the query needs and gives the condition.
+pub(super) fn condition(sql: &mut Sql, query: &Query) -> String {
+    let d = sql.dialect;
+    match query {
+        Query::FullText { text } => {
+            let (asked, condition) = d.words(text);
+            condition(&sql.bind(asked))
+        }
+        Query::Lookup { key } => format!("n.key = {}", sql.bind(Param::Text(key.clone()))),
+        Query::KeysFilter { keys } => {
+            let list = sql.bind(list(keys.iter().map(|key| Value::from(key.as_str()))));
+            d.in_list("n.key", &list)
+        }
+        Query::Regex { key, pattern } => {
+            let path = sql.bind(d.path(key));
+            let asked = sql.bind(Param::Text(pattern.text().to_owned()));
+            let test = d.regex(&d.scalar(&path), &asked, pattern.case_sensitive());
+            format!("({} AND {test})", d.is_text(&path))
+        }
+        Query::Eq { key, value } => {
+            let path = sql.bind(d.path(key));
+            equal(sql, &path, value)
+        }
+        Query::NotEq { key, value } => unequal(sql, key, std::slice::from_ref(value)),
+        Query::Comparison { operator, key, value } => {
+            let path = sql.bind(d.path(key));
+            let of_type = match value {
+                Value::Number(_) => d.is_number(&path),
+                Value::Bool(_) => d.is_any_bool(&path),
+                _ => d.is_text(&path),
+            };
+            let asked = sql.bind(scalar(value));
+            format!("({of_type} AND {} {} {asked})", d.scalar(&path), operator.symbol())
+        }
+        Query::Contains { key, value } => {
+            let path = sql.bind(d.path(key));
+            let asked = sql.bind(Param::Text(value.to_string()));
+            d.contains(&path, &asked)
+        }
+        Query::In { key, values } => {
+            let path = sql.bind(d.path(key));
+            equal_to_any(sql, &path, values)
+        }
+        Query::NotIn { values, .. } if values.is_empty() => "1 = 1".to_owned(),
+        Query::NotIn { key, values } => unequal(sql, key, values),
+        Query::KeyPresent { key, exists } => {
+            let path = sql.bind(d.path(key));
+            format!("{}({})", if *exists { "" } else { "NOT " }, d.has_key(&path))
+        }
+        Query::Like { key, pattern } => {
+            let path = sql.bind(d.path(key));
+            let asked = sql.bind(Param::Text(pattern.clone()));
+            format!("({} AND {})", d.is_text(&path), d.like(&d.scalar(&path), &asked))
+        }
+        Query::Specs { include, exclude } => specs(sql, include, exclude),
+        Query::AccessTags { tags } => {
+            let list = sql.bind(list(tags.iter().map(|tag| Value::from(tag.as_str()))));
+            format!(
+                "EXISTS (SELECT 1 FROM node_access_tags_association a JOIN access_tags t ON t.id = a.tag_id \
+                 WHERE a.node_id = n.id AND {})",
+                d.in_list("t.name", &list)
+            )
+        }
+        Query::StructureFamily { family } => {
+            format!("n.structure_family = {}", sql.bind(Param::Text(family.name().to_owned())))
+        }
+    }
+}
+
+fn equal(sql: &mut Sql, path: &str, value: &Value) -> String {
+    let d = sql.dialect;
+    match value {
+        Value::Null => d.is_absent(path),
+        Value::Bool(value) => d.is_bool(path, *value),
+        Value::Number(_) => {
+            let asked = sql.bind(scalar(value));
+            format!("({} AND {} = {asked})", d.is_number(path), d.scalar(path))
+        }
+        Value::String(_) => {
+            let asked = sql.bind(scalar(value));
+            format!("({} AND {} = {asked})", d.is_text(path), d.scalar(path))
+        }
+        Value::Array(_) | Value::Object(_) => {
+            let asked = sql.bind(Param::Text(value.to_string()));
+            d.same(path, &asked)
+        }
+    }
+}
+
+/// Numbers and texts are looked up in one list each; the others are compared in turn.
+fn equal_to_any(sql: &mut Sql, path: &str, values: &[Value]) -> String {
+    let d = sql.dialect;
+    let mut parts = Vec::new();
+    let of = |test: fn(&Value) -> bool| values.iter().filter(move |value| test(value));
+    if of(Value::is_number).next().is_some() {
+        let asked = sql.bind(list(of(Value::is_number).cloned()));
+        parts.push(format!("({} AND {})", d.is_number(path), d.in_list(&d.scalar(path), &asked)));
+    }
+    if of(Value::is_string).next().is_some() {
+        let asked = sql.bind(list(of(Value::is_string).cloned()));
+        parts.push(format!("({} AND {})", d.is_text(path), d.in_list(&d.scalar(path), &asked)));
+    }
+    for (value, test) in [(Value::Null, d.is_absent(path)), (true.into(), d.is_bool(path, true))]
+        .into_iter()
+        .chain([(false.into(), d.is_bool(path, false))])
+    {
+        if values.contains(&value) {
+            parts.push(test);
+        }
+    }
+    let compound: Vec<Value> = of(|value| value.is_array() || value.is_object()).cloned().collect();
+    if !compound.is_empty() {
+        let asked = sql.bind(Param::Text(Value::Array(compound).to_string()));
+        parts.push(d.same_as_any(path, &asked));
+    }
+    if parts.is_empty() { "1 = 0".to_owned() } else { format!("({})", parts.join(" OR ")) }
+}
+
+/// There, not null, and equal to none.
+fn unequal(sql: &mut Sql, key: &str, values: &[Value]) -> String {
+    let path = sql.bind(sql.dialect.path(key));
+    let absent = sql.dialect.is_absent(&path);
+    let equal = match values {
+        [value] => equal(sql, &path, value),
+        _ => equal_to_any(sql, &path, values),
+    };
+    format!("(NOT ({absent}) AND NOT coalesce({equal}, 1 = 0))")
+}
+
+fn specs(sql: &mut Sql, include: &[String], exclude: &[String]) -> String {
+    let mut parts = vec!["1 = 1".to_owned()];
+    for (names, not) in [(include, ""), (exclude, "NOT ")] {
+        for name in names {
+            let name = sql.bind(Param::Text(name.clone()));
+            parts.push(format!("{not}{}", sql.dialect.has_spec(&name)));
+        }
+    }
+    format!("({})", parts.join(" AND "))
+}
+
+/// A number, text or boolean as the parameter that compares with what the database extracts.
+fn scalar(value: &Value) -> Param {
+    match value {
+        Value::Number(number) => {
+            let float = || number.as_f64().unwrap_or(f64::INFINITY);
+            number.as_i64().map_or_else(|| Param::Real(float()), Param::Int)
+        }
+        Value::Bool(value) => Param::Int(i64::from(*value)),
+        Value::String(text) => Param::Text(text.clone()),
+        other => Param::Text(other.to_string()),
+    }
+}
+
+fn list(values: impl Iterator<Item = Value>) -> Param {
+    Param::Text(Value::Array(values.collect()).to_string())
+}

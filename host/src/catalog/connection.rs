@@ -1,0 +1,212 @@
+//! Connections to one SQLite file: a few readers, one writer, and one that only watches for changes.
+
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::functions;
+use super::{CatalogError, Result};
+
+/// How long to wait for a lock held by another process.
+pub(super) const BUSY_TIMEOUT_S: u64 = 10;
+const READERS_MAX: usize = 16;
+const CACHED_STATEMENTS: usize = 64;
+const MMAP_BYTES: i64 = 1 << 30;
+
+/// Says how the generation of the database is known.
+enum Watch {
+    /// Nobody else writes: we count our commits.
+    Own,
+    /// SQLite tells the watching connection of every commit of any other connection, also of other processes.
+    Foreign(Mutex<Connection>),
+}
+
+/// All connections to one file.
+pub(super) struct Connections {
+    path: PathBuf,
+    immutable: bool,
+    readers: Box<[Mutex<Option<Connection>>]>,
+    writer: Mutex<Option<Connection>>,
+    watch: Watch,
+    commits: AtomicU64,
+    owned: bool,
+}
+
+impl Connections {
+    /// Opens an existing file. `owned` promises that no other process writes to it.
+    pub fn open(path: &Path, owned: bool) -> Result<Self> {
+        let cores = std::thread::available_parallelism().map_or(4, usize::from);
+        let readers = (0..(2 * cores).clamp(4, READERS_MAX)).map(|_| Mutex::new(None)).collect();
+        let (first, immutable) = open_first(path)?;
+        let watch = if owned { Watch::Own } else { Watch::Foreign(Mutex::new(first)) };
+        let commits = AtomicU64::new(1);
+        let path = path.to_owned();
+        Ok(Connections { path, immutable, readers, writer: Mutex::new(None), watch, commits, owned })
+    }
+
+    /// Runs `work` on a reader. Statements of one call see one state only inside a transaction.
+    pub fn read<T>(&self, doing: &'static str, work: impl FnOnce(&Connection) -> Result<T, Failure>) -> Result<T> {
+        let mut slot = self.reader();
+        let connection = match &mut *slot {
+            Some(connection) => connection,
+            empty => {
+                let opened = open_reader(&self.path, self.immutable).map_err(|error| database(doing, error))?;
+                empty.insert(opened)
+            }
+        };
+        work(connection).map_err(|failure| failure.into_error(doing))
+    }
+
+    /// Runs `work` in a transaction of the writer and commits it; nothing is kept when it fails.
+    pub fn write<T>(&self, doing: &'static str, work: impl FnOnce(&Connection) -> Result<T, Failure>) -> Result<T> {
+        let mut slot = lock(&self.writer);
+        let connection = match &mut *slot {
+            Some(connection) => connection,
+            empty => {
+                let opened = open_writer(&self.path, self.owned).map_err(|error| database(doing, error))?;
+                empty.insert(opened)
+            }
+        };
+        let transaction = connection
+            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+            .map_err(|error| database(doing, error))?;
+        let value = work(&transaction).map_err(|failure| failure.into_error(doing))?;
+        transaction.commit().map_err(|error| database(doing, error))?;
+        self.commits.fetch_add(1, Ordering::AcqRel);
+        Ok(value)
+    }
+
+    /// A number that is another one after any commit of anybody.
+    pub fn generation(&self) -> u64 {
+        match &self.watch {
+            Watch::Own => self.commits.load(Ordering::Acquire),
+            Watch::Foreign(connection) => {
+                let version = lock(connection)
+                    .prepare_cached("PRAGMA data_version")
+                    .and_then(|mut statement| statement.query_row([], |row| row.get::<_, u32>(0)));
+                match version {
+                    Ok(version) => u64::from(version),
+                    // Not to be known now: a number that was never given before.
+                    Err(_) => (1 << 40) + self.commits.fetch_add(1, Ordering::AcqRel),
+                }
+            }
+        }
+    }
+
+    /// The reader this thread used last if it is free, else another that is, else waits for its own.
+    fn reader(&self) -> MutexGuard<'_, Option<Connection>> {
+        thread_local! {
+            static PLACE: Cell<usize> = const { Cell::new(usize::MAX) };
+        }
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        if PLACE.get() == usize::MAX {
+            PLACE.set(NEXT.fetch_add(1, Ordering::Relaxed));
+        }
+        let count = self.readers.len();
+        let own = PLACE.get() % count;
+        let mut places = (own..count).chain(0..own);
+        match places.find_map(|place| self.readers[place].try_lock().ok()) {
+            Some(slot) => slot,
+            None => lock(&self.readers[own]),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Opens the file for the first time. A database in a place where nothing can be written, not even the lock
+/// files of a write-ahead log, is read as one that nobody changes.
+fn open_first(path: &Path) -> Result<(Connection, bool)> {
+    const DOING: &str = "opening it";
+    let probe = |connection: &Connection| {
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0)).map(|_| ())
+    };
+    let first = open_reader(path, false).and_then(|connection| probe(&connection).map(|()| connection));
+    match first {
+        Ok(connection) => Ok((connection, false)),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::CannotOpen) && !has_log(path) => {
+            let connection = open_reader(path, true).map_err(|error| database(DOING, error))?;
+            probe(&connection).map_err(|error| database(DOING, error))?;
+            Ok((connection, true))
+        }
+        Err(error) => Err(database(DOING, error)),
+    }
+}
+
+fn has_log(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    std::fs::metadata(log).is_ok_and(|log| log.len() > 0)
+}
+
+fn open_reader(path: &Path, immutable: bool) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = if immutable {
+        let encoded = percent_encoding::utf8_percent_encode(&path.to_string_lossy(), percent_encoding::NON_ALPHANUMERIC)
+            .to_string()
+            .replace("%2F", "/");
+        Connection::open_with_flags(format!("file:{encoded}?immutable=1"), flags | OpenFlags::SQLITE_OPEN_URI)?
+    } else {
+        Connection::open_with_flags(path, flags)?
+    };
+    connection.busy_timeout(Duration::from_secs(BUSY_TIMEOUT_S))?;
+    connection.pragma_update(None, "mmap_size", MMAP_BYTES)?;
+    connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    functions::register(&connection)?;
+    Ok(connection)
+}
+
+fn open_writer(path: &Path, owned: bool) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(Duration::from_secs(BUSY_TIMEOUT_S))?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    if owned {
+        connection.pragma_update(None, "synchronous", "OFF")?;
+    }
+    connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    Ok(connection)
+}
+
+/// A failure inside the room, before it is known what was being done.
+pub(super) enum Failure {
+    /// Of the database.
+    Sql(rusqlite::Error),
+    /// Already one of ours.
+    Other(CatalogError),
+}
+
+impl Failure {
+    fn into_error(self, doing: &'static str) -> CatalogError {
+        match self {
+            Failure::Sql(error) => database(doing, error),
+            Failure::Other(error) => error,
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Failure::Sql(error)
+    }
+}
+
+impl From<CatalogError> for Failure {
+    fn from(error: CatalogError) -> Self {
+        Failure::Other(error)
+    }
+}
+
+/// A database error in the room's own words.
+pub(super) fn database(doing: &'static str, error: rusqlite::Error) -> CatalogError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => CatalogError::Busy(BUSY_TIMEOUT_S),
+        _ => CatalogError::Database { doing, source: Box::new(error) },
+    }
+}

@@ -1,0 +1,130 @@
+//! The columns that make a [`NodeRow`], and the row made of them.
+
+use rusqlite::Row;
+use serde_json::{Map, Value};
+use tiled_plugin_api::model::{Spec, StructureFamily};
+
+use super::connection::Failure;
+use super::sql::Sql;
+use super::{CatalogError, Content, Management, NodeRow, SourceBrief};
+
+/// What of a node is wanted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Columns {
+    pub content: Content,
+    /// Count children, up to this many.
+    pub children: Option<u64>,
+    pub ancestors: bool,
+}
+
+/// Adds `SELECT … FROM {nodes}` with the joins; `nodes` names the node `n`.
+pub(super) fn select(sql: &mut Sql, columns: Columns, nodes: &str) {
+    let d = sql.dialect;
+    sql.push("SELECT n.id, n.parent, n.key, n.structure_family");
+    let tags = "SELECT t.name AS name FROM node_access_tags_association a JOIN access_tags t ON t.id = a.tag_id \
+                WHERE a.node_id = n.id ORDER BY t.name";
+    match columns.content {
+        Content::Keys => sql.push(", '{}', '[]', '[]', '', '', NULL, NULL, NULL, NULL, NULL"),
+        Content::Nodes | Content::Structures => sql
+            .push(", n.metadata, n.specs, ")
+            .push(&d.list_of("name", tags))
+            .push(", n.time_created, n.time_updated, d.id, d.mimetype, d.structure_family, d.management")
+            .push(if columns.content == Content::Structures { ", s.structure" } else { ", NULL" }),
+    };
+    match columns.children {
+        Some(limit) => {
+            let limit = sql.bind_int(limit);
+            sql.push(", CASE n.structure_family WHEN 'container' THEN (SELECT count(*) FROM (SELECT 1 FROM nodes k ");
+            sql.push(&format!("WHERE k.parent = n.id LIMIT {limit}) k) END"));
+        }
+        None => {
+            sql.push(", NULL");
+        }
+    }
+    let path = "SELECT p.key AS key FROM nodes_closure c JOIN nodes p ON p.id = c.ancestor \
+                WHERE c.descendant = n.id AND c.depth > 0 AND p.parent IS NOT NULL ORDER BY c.depth DESC";
+    let ancestors = if columns.ancestors { d.list_of("key", path) } else { "NULL".to_owned() };
+    sql.push(", ").push(&ancestors).push(" FROM ").push(nodes);
+    if columns.content != Content::Keys {
+        // A node has at most one data source in Tiled; were there more, the first counts and no row doubles.
+        sql.push(
+            " LEFT JOIN data_sources d ON d.node_id = n.id \
+             AND NOT EXISTS (SELECT 1 FROM data_sources e WHERE e.node_id = n.id AND e.id < d.id)",
+        );
+    }
+    if columns.content == Content::Structures {
+        sql.push(" LEFT JOIN structures s ON s.id = d.structure_id");
+    }
+}
+
+/// How many columns [`select`] adds.
+pub(super) const COLUMNS: usize = 16;
+
+/// The node of a row of [`select`].
+pub(super) fn node_row(row: &Row<'_>) -> Result<NodeRow, Failure> {
+    let id: i64 = row.get(0)?;
+    let data_source = match row.get::<_, Option<i64>>(9)? {
+        Some(source) => Some(SourceBrief {
+            id: source,
+            mimetype: row.get(10)?,
+            structure_family: family(id, row.get_ref(11)?.as_str().map_err(column)?)?,
+            management: management(id, row.get_ref(12)?.as_str().map_err(column)?)?,
+        }),
+        None => None,
+    };
+    let ancestors = row.get_ref(15)?.as_str_or_null().map_err(column)?;
+    Ok(NodeRow {
+        id,
+        parent: row.get(1)?,
+        key: row.get(2)?,
+        structure_family: family(id, row.get_ref(3)?.as_str().map_err(column)?)?,
+        metadata: row.get(4)?,
+        specs: specs(id, row.get_ref(5)?.as_str().map_err(column)?)?,
+        access_tags: names(id, row.get_ref(6)?.as_str().map_err(column)?)?,
+        time_created: row.get::<_, Option<String>>(7)?.unwrap_or_default(),
+        time_updated: row.get::<_, Option<String>>(8)?.unwrap_or_default(),
+        data_source,
+        structure: row.get(13)?,
+        children: row.get::<_, Option<i64>>(14)?.and_then(|count| u64::try_from(count).ok()),
+        ancestors: ancestors.map(|text| names(id, text)).transpose()?,
+    })
+}
+
+/// A column that has another type than Tiled writes.
+pub(super) fn column(error: rusqlite::types::FromSqlError) -> Failure {
+    Failure::Sql(rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error)))
+}
+
+pub(super) fn family(node: i64, name: &str) -> Result<StructureFamily, CatalogError> {
+    StructureFamily::named(name).ok_or_else(|| CatalogError::Damaged { node, reason: format!("family {name:?}") })
+}
+
+pub(super) fn management(node: i64, name: &str) -> Result<Management, CatalogError> {
+    Management::named(name)
+        .ok_or_else(|| CatalogError::Damaged { node, reason: format!("management {name:?}") })
+}
+
+pub(super) fn specs(node: i64, text: &str) -> Result<Vec<Spec>, CatalogError> {
+    list(node, text, "specs")
+}
+
+fn names(node: i64, text: &str) -> Result<Vec<String>, CatalogError> {
+    list(node, text, "names")
+}
+
+fn list<T: serde::de::DeserializeOwned>(node: i64, text: &str, what: &str) -> Result<Vec<T>, CatalogError> {
+    if text == "[]" {
+        return Ok(Vec::new());
+    }
+    serde_json::from_str(text)
+        .map_err(|error| CatalogError::Damaged { node, reason: format!("{what} {text:?}: {error}") })
+}
+
+/// Stored parameters or properties; older rows have null for none.
+pub(super) fn map(node: i64, text: Option<&str>) -> Result<Map<String, Value>, CatalogError> {
+    match text.unwrap_or("null") {
+        "{}" | "null" => Ok(Map::new()),
+        text => serde_json::from_str(text)
+            .map_err(|error| CatalogError::Damaged { node, reason: format!("{text:?}: {error}") }),
+    }
+}

@@ -1,0 +1,15 @@
+//! Tiled's search queries: what they are, how they stand in a URL, and how they are answered for children that
+//! are in memory. Takes decoded query pairs, gives [`Query`] and [`Sorting`]; the catalog turns the same values
+//! into SQL. Never does I/O.
+
+mod ast;
+mod parse;
+mod matches;
+mod sort;
+mod text;
+
+pub use ast::{Operator, Pattern, Query, QueryError, SortKey, SortTarget, Sorting};
+pub use matches::{compare_numbers, contains, lookup_path, matches, same_value};
+pub use parse::{parse_filters, parse_sort};
+pub use sort::{rank, sort_in_memory};
+pub use text::{fulltext_matches, like};
