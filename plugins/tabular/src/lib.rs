@@ -1,0 +1,18 @@
+//! What the table plugins share: numbers and times as Python writes them, cells as JSON and as plain text, NumPy
+//! elements and columns, pandas' metadata, xarray datasets as one table.
+//!
+//! A library for plugins, no plugin itself: it claims no file type and never does I/O but through an adapter.
+
+pub mod columns;
+pub mod dataset;
+pub mod element;
+pub mod guard;
+pub mod json;
+pub mod moment;
+pub mod number;
+pub mod pandas;
+pub mod plain;
+pub mod python;
+pub mod rows;
+
+pub use rows::{Rows, table_rows};

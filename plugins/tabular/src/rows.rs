@@ -1,0 +1,68 @@
+//! What a table serializer writes: the columns that are no index, batch by batch.
+
+use arrow::{
+    array::{RecordBatch, RecordBatchReader},
+    datatypes::SchemaRef,
+};
+use tiled_plugin_api::author::{Context, EncodeRequest, Error, ErrorKind, Payload, Result};
+
+use crate::{dataset, pandas};
+
+/// Record batches with the errors of the plugin API.
+pub struct Rows {
+    /// Of the batches that come.
+    pub schema: SchemaRef,
+    reader: Box<dyn RecordBatchReader + Send>,
+    keep: Option<Vec<usize>>,
+    cx: Context,
+}
+
+impl Rows {
+    /// The next batch, or `None` at the end.
+    ///
+    /// # Errors
+    /// Those of the producer; `Cancelled`.
+    #[allow(clippy::should_implement_trait)]
+    pub fn next(&mut self) -> Result<Option<RecordBatch>> {
+        self.cx.check()?;
+        let Some(batch) = self.reader.next() else { return Ok(None) };
+        let batch = batch.map_err(Error::from_arrow)?;
+        match &self.keep {
+            None => Ok(Some(batch)),
+            Some(keep) => batch.project(keep).map(Some).map_err(Error::from_arrow),
+        }
+    }
+
+    /// Without the index columns that pandas' metadata name.
+    ///
+    /// # Errors
+    /// `Internal` when the schema cannot be projected.
+    pub fn without_index(mut self) -> Result<Self> {
+        let index = pandas::index_columns(&self.schema);
+        if index.is_empty() {
+            return Ok(self);
+        }
+        let fields = self.schema.fields().iter().enumerate();
+        let keep: Vec<usize> =
+            fields.filter(|(_, f)| !index.contains(f.name())).map(|(place, _)| place).collect();
+        self.schema = self.schema.project(&keep).map_err(Error::internal)?.into();
+        self.keep = Some(keep);
+        Ok(self)
+    }
+}
+
+/// The rows of a table or a sparse array, or of an xarray dataset as one table.
+///
+/// # Errors
+/// `NotAcceptable` for a payload that is no table.
+pub fn table_rows(cx: &Context, request: &EncodeRequest, payload: Payload) -> Result<Rows> {
+    let reader: Box<dyn RecordBatchReader + Send> = match payload {
+        Payload::Table(stream) => Box::new(stream.into_reader()?),
+        Payload::Node(node) => dataset::table(cx, node, request.fields.as_deref())?,
+        Payload::Array(_) => {
+            let message = format!("{} is for tables, not for arrays", request.essence());
+            return Err(Error::new(ErrorKind::NotAcceptable, message));
+        }
+    };
+    Ok(Rows { schema: reader.schema(), reader, keep: None, cx: cx.clone() })
+}
