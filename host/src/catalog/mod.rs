@@ -4,6 +4,7 @@
 
 mod address;
 mod row;
+mod new;
 mod error;
 mod schema;
 mod connection;
@@ -13,12 +14,17 @@ mod condition;
 mod select;
 mod lookup;
 mod page;
+mod distinct;
+mod insert;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 pub use address::Address;
 pub use error::{CatalogError, Result};
+pub use new::{DistinctRequest, DistinctResult, DistinctValue, NewAsset, NewDataSource, NewNode};
 pub use row::{AssetRow, DataSourceRow, Management, NodeRow, RevisionRow, SourceBrief};
 pub use schema::REQUIRED_REVISION;
 
@@ -258,5 +264,44 @@ impl Catalog {
     pub fn revisions(&self, node: i64, offset: u64, limit: u64) -> Result<Vec<RevisionRow>> {
         self.connections
             .read("reading revisions", |connection| lookup::revisions(connection, node, offset, limit))
+    }
+
+    /// The values that the children of a node have.
+    ///
+    /// # Errors
+    /// As [`Catalog::page`].
+    pub fn distinct(&self, parent: i64, request: &DistinctRequest) -> Result<DistinctResult> {
+        self.connections.read("collecting distinct values", |connection| {
+            let transaction = connection.unchecked_transaction()?;
+            distinct::distinct(&transaction, self.dialect, Scope::Children(parent), request)
+        })
+    }
+
+    /// Adds one child.
+    ///
+    /// # Errors
+    /// `Collision` when the key is taken; `Database`.
+    pub fn insert(&self, parent: i64, node: &NewNode) -> Result<i64> {
+        self.connections.write("adding a node", |connection| insert::insert(connection, parent, node))
+    }
+
+    /// Adds children in one transaction: all or none. Gives their ids in order.
+    ///
+    /// # Errors
+    /// `Collision` when a key is taken; `Database`.
+    pub fn insert_many(&self, parent: i64, nodes: &[NewNode]) -> Result<Vec<i64>> {
+        self.connections.write("adding nodes", |connection| {
+            nodes.iter().map(|node| insert::insert(connection, parent, node)).collect()
+        })
+    }
+
+    /// Takes nodes and all below them out of the catalog in one transaction. Their data are not touched.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub fn remove(&self, nodes: &[i64]) -> Result<()> {
+        self.connections.write("removing nodes", |connection| {
+            nodes.iter().try_for_each(|node| insert::remove(connection, *node))
+        })
     }
 }

@@ -20,7 +20,7 @@ pub(super) enum Scope {
 
 impl Scope {
     /// Adds the table `n` to select from, its condition, and the conditions of the queries.
-    fn restrict(self, sql: &mut Sql, queries: &[Query]) -> String {
+    pub fn restrict(self, sql: &mut Sql, queries: &[Query]) -> String {
         let mut parts = match self {
             Scope::Children(parent) => vec![format!("n.parent = {}", sql.bind(Param::Int(parent)))],
             Scope::Below(root, levels) => {
@@ -32,7 +32,7 @@ impl Scope {
         parts.join(" AND ")
     }
 
-    fn tables(self) -> &'static str {
+    pub fn tables(self) -> &'static str {
         match self {
             Scope::Children(_) => "nodes n",
             Scope::Below(..) => "nodes_closure c CROSS JOIN nodes n ON n.id = c.descendant",

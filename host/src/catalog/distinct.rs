@@ -1,0 +1,79 @@
+//! Which values there are among the children of a node.
+
+use rusqlite::{Connection, params_from_iter};
+use serde_json::Value;
+
+use super::connection::Failure;
+use super::page::{Scope, blame};
+use super::sql::{Dialect, Sql};
+use super::{CatalogError, DistinctRequest, DistinctResult, DistinctValue};
+
+/// Counts the values of each thing asked for.
+pub(super) fn distinct(
+    connection: &Connection,
+    dialect: Dialect,
+    scope: Scope,
+    request: &DistinctRequest,
+) -> Result<DistinctResult, Failure> {
+    let group = |of: Of<'_>| values(connection, dialect, scope, request, of);
+    let mut result = DistinctResult::default();
+    for key in &request.metadata {
+        result.metadata.push((key.clone(), group(Of::Metadata(key))?));
+    }
+    if request.structure_families {
+        result.structure_families = Some(group(Of::Family)?);
+    }
+    if request.specs {
+        result.specs = Some(group(Of::Specs)?);
+    }
+    Ok(result)
+}
+
+#[derive(Clone, Copy)]
+enum Of<'a> {
+    Metadata(&'a str),
+    Family,
+    Specs,
+}
+
+fn values(
+    connection: &Connection,
+    dialect: Dialect,
+    scope: Scope,
+    request: &DistinctRequest,
+    of: Of<'_>,
+) -> Result<Vec<DistinctValue>, Failure> {
+    let mut sql = Sql::new(dialect, "SELECT ");
+    let (value, order) = match of {
+        Of::Metadata(key) => {
+            let path = sql.bind(dialect.path(key));
+            (dialect.json(&path), format!("min({}), min({})", dialect.rank(&path), dialect.scalar(&path)))
+        }
+        Of::Family => ("n.structure_family".to_owned(), "1".to_owned()),
+        Of::Specs => ("n.specs".to_owned(), "1".to_owned()),
+    };
+    let conditions = scope.restrict(&mut sql, &request.queries);
+    sql.push(&value).push(", count(*) FROM ").push(scope.tables()).push(" WHERE ").push(&conditions);
+    sql.push(" GROUP BY 1 ORDER BY ").push(&order);
+    let mut statement = connection.prepare_cached(&sql.text)?;
+    let mut rows = statement.query(params_from_iter(&sql.params))?;
+    let mut found: Vec<DistinctValue> = Vec::new();
+    while let Some(row) = rows.next().map_err(|error| blame(error, &request.queries))? {
+        let text: Option<String> = row.get(0)?;
+        let value = match (of, text) {
+            (_, None) => Value::Null,
+            (Of::Family, Some(name)) => Value::String(name),
+            (_, Some(text)) => serde_json::from_str(&text).map_err(|error| CatalogError::Database {
+                doing: "reading distinct values",
+                source: Box::new(error),
+            })?,
+        };
+        let count = u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0);
+        // A missing key and a null are one bucket; so are texts written differently and the same numbers.
+        match found.iter_mut().rev().find(|other| crate::query::same_value(&other.value, &value)) {
+            Some(other) => other.count += count,
+            None => found.push(DistinctValue { value, count }),
+        }
+    }
+    Ok(found)
+}
