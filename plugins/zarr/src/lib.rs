@@ -1,1 +1,30 @@
-//! Zarr v2 and v3 arrays and groups.
+//! Zarr v2 and v3: a directory with an array, or with a tree of groups and arrays.
+//!
+//! The tree is walked by its metadata files, node by node: an array that cannot be read is marked broken and harms no
+//! other. All files are opened through the host's source, so links that lead out of the directory are refused.
+//!
+//! Codecs are our own over the usual libraries: chunks are decoded straight into the answer where they lie there in
+//! one piece, and every NumPy type is served as it is stored, records and fixed-length bytes included. A missing chunk
+//! is the fill value, as the format says; a damaged one is an error.
+
+mod adapter;
+mod chunk;
+mod codec;
+mod gather;
+mod meta;
+mod read;
+mod reader;
+mod revision;
+mod scratch;
+mod strided;
+mod text;
+mod tree;
+
+pub use reader::ZarrReader;
+
+tiled_plugin_api::export_plugin! {
+    name: "zarr",
+    readers: [
+        ZarrReader => { mimetypes: ["application/x-zarr"], extensions: [".zarr"], directory: true },
+    ],
+}

@@ -1,0 +1,180 @@
+//! Reads a slice of an array: which chunks, and on how many threads.
+
+use std::{
+    num::NonZero,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+};
+
+use tiled_plugin_api::{
+    author::{Error, ErrorKind, Result, Source},
+    model::SliceDim,
+};
+
+use crate::{
+    chunk::{Job, Part, Span, combine, place, split},
+    meta::ArrayMeta,
+};
+
+/// Smaller reads are not worth a second thread.
+const SHARED_BYTES: usize = 4 << 20;
+
+/// Reads in progress: where there are several, each keeps to its own thread.
+static ACTIVE: AtomicUsize = AtomicUsize::new(0);
+
+struct Active;
+
+impl Active {
+    /// Counts a read, and says how many threads it may use.
+    fn start() -> (Self, usize) {
+        let others = ACTIVE.fetch_add(1, Ordering::Relaxed);
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        (Active, (cores / (others + 1)).max(1))
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        ACTIVE.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// An array in the store.
+#[derive(Clone, Copy)]
+pub struct Stored<'a> {
+    /// The root of the store.
+    pub source: &'a Source,
+    /// The array's directory below it.
+    pub path: &'a str,
+    /// Its metadata.
+    pub meta: &'a ArrayMeta,
+}
+
+impl Stored<'_> {
+    /// The file of a chunk; `None` where there is none.
+    ///
+    /// # Errors
+    /// `Forbidden` when it leads out of the store.
+    pub fn chunk(&self, parts: &[&Part]) -> Result<Option<Source>> {
+        let number: Vec<u64> = parts.iter().map(|part| part.chunk).collect();
+        let name = self.meta.keys.name(&number);
+        let path = if self.path.is_empty() { name } else { format!("{}/{name}", self.path) };
+        match self.source.child(&path) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.within(error, parts)),
+        }
+    }
+
+    /// The error with the names of store, array and chunk.
+    pub fn within(&self, error: Error, parts: &[&Part]) -> Error {
+        if matches!(error.kind, ErrorKind::Cancelled) {
+            return error;
+        }
+        let number: Vec<u64> = parts.iter().map(|part| part.chunk).collect();
+        let (store, name) = (self.source.name(), self.meta.keys.name(&number));
+        error.within(format_args!("{store}: array /{}: chunk {name}", self.path))
+    }
+
+    /// The parts of each axis.
+    ///
+    /// # Errors
+    /// `InvalidData` when the slice leaves the stored array: the catalog's structure is larger than it.
+    pub fn parts(&self, slice: &[SliceDim], item: usize) -> Result<Vec<Vec<Part>>> {
+        let meta = self.meta;
+        let fits = slice.len() == meta.shape.len()
+            && slice.iter().zip(&meta.shape).all(|(dim, n)| dim.bounds().is_none_or(|(_, high)| high < *n));
+        if !fits {
+            let (store, path, shape) = (self.source.name(), self.path, &meta.shape);
+            return Err(Error::invalid_data(format!("{store}: array /{path} has the shape {shape:?} only")));
+        }
+        let mut to = item as isize;
+        let mut axes = Vec::with_capacity(slice.len());
+        for (dim, length) in slice.iter().zip(&meta.chunk_shape).rev() {
+            axes.push(split(Span { start: dim.start, step: dim.step, count: dim.count, to }, *length));
+            to = to.saturating_mul(isize::try_from(dim.count).unwrap_or(isize::MAX));
+        }
+        axes.reverse();
+        Ok(axes)
+    }
+
+    /// Fills `out` with a slice.
+    ///
+    /// # Errors
+    /// `InvalidData` naming array and chunk; `Cancelled`.
+    pub fn read(&self, job: &Job, slice: &[SliceDim], out: &mut [u8]) -> Result<()> {
+        if out.is_empty() {
+            return Ok(());
+        }
+        let axes = self.parts(slice, job.item)?;
+        let (_active, threads) = Active::start();
+        // The first axis with more than one element: along it the result can be cut into pieces that do not mix.
+        let cut = slice.iter().position(|dim| dim.count > 1);
+        let parts = cut.and_then(|axis| axes.get(axis)).map_or(1, Vec::len);
+        match cut {
+            Some(axis) if threads > 1 && parts > 1 && out.len() >= SHARED_BYTES => {
+                self.read_shared(job, &axes, axis, threads.min(parts), out)
+            }
+            _ => self.read_parts(job, &axes, out),
+        }
+    }
+
+    fn read_parts(&self, job: &Job, axes: &[Vec<Part>], out: &mut [u8]) -> Result<()> {
+        combine(axes, |parts| {
+            let spans: Vec<Span> = parts.iter().map(|part| part.span).collect();
+            let at = place(0, parts)?;
+            match self.chunk(parts)? {
+                None => job.fill(&spans, out, at),
+                Some(file) => job
+                    .read(&file, &self.meta.chain, &self.meta.chunk_shape, &spans, out, at)
+                    .map_err(|e| self.within(e, parts))?,
+            }
+            Ok(())
+        })
+    }
+
+    /// Cuts the result along `axis`, at borders of chunks, into one piece for each thread.
+    fn read_shared(
+        &self,
+        job: &Job,
+        axes: &[Vec<Part>],
+        axis: usize,
+        threads: usize,
+        out: &mut [u8],
+    ) -> Result<()> {
+        let parts = axes.get(axis).map(Vec::as_slice).unwrap_or_default();
+        let row = parts.first().map_or(0, |part| part.span.to.unsigned_abs());
+        let mut pieces = Vec::new();
+        let mut rest = out;
+        for group in parts.chunks(parts.len().div_ceil(threads)) {
+            let first = group.first().map_or(0, |part| part.first);
+            let rows: u64 = group.iter().map(|part| part.span.count).sum();
+            let cut = rest.split_at_mut_checked(rows as usize * row);
+            let (piece, left) = cut.ok_or_else(|| Error::internal("a piece leaves the result"))?;
+            let mut axes = axes.to_vec();
+            if let Some(axis) = axes.get_mut(axis) {
+                *axis = group.iter().map(|part| Part { first: part.first - first, ..*part }).collect();
+            }
+            pieces.push((axes, piece));
+            rest = left;
+        }
+        let (here, others) =
+            pieces.split_at_mut_checked(1).ok_or_else(|| Error::internal("no piece to read"))?;
+        thread::scope(|scope| {
+            let threads: Vec<_> = others
+                .iter_mut()
+                .map(|(axes, piece)| scope.spawn(|| self.read_parts(job, axes, piece)))
+                .collect();
+            let mut result = Ok(());
+            for (axes, piece) in here {
+                result = self.read_parts(job, axes, piece);
+            }
+            for thread in threads {
+                let other =
+                    thread.join().unwrap_or_else(|_| Err(Error::internal("a reading thread panicked")));
+                result = result.and(other);
+            }
+            result
+        })
+    }
+}
