@@ -1,0 +1,102 @@
+//! Tables as Arrow files and as Parquet.
+
+use arrow::{
+    array::RecordBatch,
+    compute::concat_batches,
+    datatypes::{DataType, Fields},
+    error::ArrowError,
+    ipc::writer::FileWriter,
+};
+use parquet::{
+    arrow::ArrowWriter, basic::Compression, errors::ParquetError, file::properties::WriterProperties,
+};
+use tiled_plugin_api::author::{Context, EncodeRequest, Error, ErrorKind, Payload, Result, Serializer, Sink};
+use tiled_tabular::{Rows, table_rows};
+
+/// A row group is written out when it has this many bytes.
+const ROW_GROUP_BYTES: usize = 32 << 20;
+
+/// `application/vnd.apache.arrow.file`: the IPC file format, uncompressed, batches as they come.
+pub struct ArrowSerializer;
+
+/// `application/x-parquet`, compressed with Snappy as pyarrow does.
+pub struct ParquetSerializer;
+
+impl Serializer for ArrowSerializer {
+    fn encode(&self, cx: &Context, request: &EncodeRequest, payload: Payload, sink: &mut Sink) -> Result<()> {
+        let mut rows = table_rows(cx, request, payload)?;
+        let mut writer = FileWriter::try_new(sink, &rows.schema).map_err(unfit)?;
+        if has_dictionary(rows.schema.fields()) {
+            // A file has room for one dictionary per column: batches with their own are made one.
+            writer.write(&all_in_one(&mut rows)?).map_err(unfit)?;
+        } else {
+            while let Some(batch) = rows.next()? {
+                writer.write(&batch).map_err(unfit)?;
+            }
+        }
+        writer.finish().map_err(unfit)
+    }
+}
+
+fn all_in_one(rows: &mut Rows) -> Result<RecordBatch> {
+    let mut batches = Vec::new();
+    while let Some(batch) = rows.next()? {
+        batches.push(batch);
+    }
+    concat_batches(&rows.schema, &batches).map_err(Error::from_arrow)
+}
+
+fn has_dictionary(fields: &Fields) -> bool {
+    fields.iter().any(|field| match field.data_type() {
+        DataType::Dictionary(..) => true,
+        DataType::Struct(fields) => has_dictionary(fields),
+        DataType::List(inner)
+        | DataType::LargeList(inner)
+        | DataType::FixedSizeList(inner, _)
+        | DataType::Map(inner, _) => has_dictionary(&Fields::from(vec![inner.clone()])),
+        _ => false,
+    })
+}
+
+/// An error of writing: the client may have gone, or the values do not fit.
+fn unfit(error: ArrowError) -> Error {
+    match error {
+        ArrowError::IoError(_, inner) => gone(inner),
+        other => Error::new(ErrorKind::NotAcceptable, format!("This table does not fit the format: {other}")),
+    }
+}
+
+/// The sink's own error, which travelled as an I/O error.
+fn gone(error: std::io::Error) -> Error {
+    match error.into_inner().map(|inner| inner.downcast::<Error>()) {
+        Some(Ok(ours)) => *ours,
+        Some(Err(other)) => Error::internal(other),
+        None => Error::internal("the sink failed"),
+    }
+}
+
+impl Serializer for ParquetSerializer {
+    fn encode(&self, cx: &Context, request: &EncodeRequest, payload: Payload, sink: &mut Sink) -> Result<()> {
+        let mut rows = table_rows(cx, request, payload)?;
+        let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+        let mut writer =
+            ArrowWriter::try_new(sink, rows.schema.clone(), Some(properties)).map_err(unfit_parquet)?;
+        while let Some(batch) = rows.next()? {
+            writer.write(&batch).map_err(unfit_parquet)?;
+            if writer.in_progress_size() > ROW_GROUP_BYTES {
+                writer.flush().map_err(unfit_parquet)?;
+            }
+        }
+        writer.close().map(|_| ()).map_err(unfit_parquet)
+    }
+}
+
+fn unfit_parquet(error: ParquetError) -> Error {
+    match error {
+        ParquetError::External(inner) => match inner.downcast::<std::io::Error>() {
+            Ok(io) => gone(*io),
+            Err(other) => Error::internal(other),
+        },
+        other => Error::new(ErrorKind::NotAcceptable, format!("This table does not fit Parquet: {other}")),
+    }
+}
