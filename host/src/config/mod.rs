@@ -1,0 +1,10 @@
+//! The configuration: what the files say, as types.
+
+mod error;
+mod plugins;
+
+pub use error::{ConfigError, unknown_key, with_nearest_key};
+pub use plugins::{
+    Directories, Isolation, LibraryPath, OnError, PluginDefaults, PluginEntry, PluginKind, PluginsConfig,
+    PluginsSection, platform,
+};
