@@ -1,3 +1,31 @@
-//! host
+//! tiled-host: search and sliced access to scientific data over HTTP, with every format a plugin.
+//!
+//! The line a request takes, and the rooms on it:
+//!
+//! ```text
+//! http     URL, headers → path, wish, caller        the only room that knows HTTP
+//! tree     path + caller → Node                     the only maker of a Node
+//! read     node + wish → plan → values → Reply      refuses before it reads
+//! plugin   adapters and serializers                 the only room that loads code
+//! ```
+//!
+//! `cli` and `boot` put the rooms together; `catalog` keeps rows, `query` asks for them, `register` fills them from
+//! folders; `source` opens files below the readable roots; `access` and `auth` decide who may; `config` says what was
+//! configured; `app` and `render` are what requests share.
+
+pub mod cli;
+pub mod boot;
+pub mod example;
+pub mod http;
+pub mod app;
+pub mod render;
+pub mod read;
+pub mod tree;
+pub mod register;
 pub mod catalog;
+pub mod auth;
+pub mod access;
 pub mod query;
+pub mod plugin;
+pub mod source;
+pub mod config;

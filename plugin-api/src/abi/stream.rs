@@ -111,6 +111,11 @@ mod arrow_side {
     const MARK: &str = "tiled-error:";
 
     impl Error {
+        /// The error as a stream carries it, for [`Error::from_arrow`] on the other side.
+        pub fn into_arrow(self) -> ArrowError {
+            to_arrow(self)
+        }
+
         /// The error of a stream: ours comes back with its kind, others count as damaged data.
         pub fn from_arrow(error: ArrowError) -> Self {
             let text = error.to_string();

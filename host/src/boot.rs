@@ -1,0 +1,189 @@
+//! From a configuration to a server: all wiring, once.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+
+use axum::Router;
+use serde_json::Value;
+use tiled_plugin_api::model::Spec;
+
+use crate::{
+    app::{App, AppState},
+    auth::{Authenticator, random_key},
+    catalog::Catalog,
+    config::{Config, PluginsConfig, TreeConfig},
+    http,
+    plugin::Plugins,
+    read::{Budget, Readers},
+    register,
+    render::RenderCache,
+    source::{Roots, path_of},
+    tree::{Filler, Mount, MountOptions, Tree, TreeLimits},
+};
+
+/// A server that is ready to listen.
+pub struct Booted {
+    /// All routes.
+    pub router: Router,
+    /// The app behind them.
+    pub app: App,
+    /// The single user's key.
+    pub api_key: String,
+    /// Whether the key was made up just now, so that it must be shown.
+    pub key_is_new: bool,
+}
+
+/// A start that failed, in words for the operator.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct BootError(String);
+
+impl BootError {
+    fn of(error: impl std::fmt::Display) -> Self {
+        BootError(error.to_string())
+    }
+}
+
+/// Loads plugins, opens catalogs, makes routes.
+///
+/// # Errors
+/// What is wrong and what to do, naming tree, plugin or key.
+pub fn boot(config: &Config, plugins: &PluginsConfig) -> Result<Booted, BootError> {
+    let roots: Vec<Roots> = config.trees.iter().map(roots_of).collect::<Result<_, _>>()?;
+    let all_roots = Roots::new(roots.iter().flat_map(|roots| roots.paths().to_vec())).map_err(BootError::of)?;
+    let plugins = Arc::new(Plugins::load(plugins, &all_roots).map_err(BootError::of)?);
+    check_paths(&config.trees)?;
+    let mut mounts = Vec::new();
+    for (tree, roots) in config.trees.iter().zip(roots) {
+        mounts.push(mount(tree, roots, &plugins)?);
+    }
+    let limits = TreeLimits {
+        open_adapters: config.limits.open_adapters,
+        max_column_bytes: config.response_bytesize_limit,
+        exact_count_limit: config.exact_count_limit,
+    };
+    let tree = Arc::new(Tree::new(mounts, plugins, &limits));
+    let readers = Readers {
+        tree,
+        budget: Budget::new(config.limits.memory_mb << 20),
+        response_bytesize_limit: config.response_bytesize_limit,
+        whole_bytes: config.limits.whole_mb << 20,
+        first_byte: Duration::from_secs(config.limits.request_s),
+    };
+    let given = config.authentication.single_user_api_key.clone();
+    let key_is_new = given.is_none();
+    let api_key = given.unwrap_or_else(random_key);
+    if api_key.is_empty() || !api_key.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return Err(BootError("single_user_api_key must be letters and digits only".into()));
+    }
+    let app = App::new(AppState {
+        auth: Authenticator::new(&api_key, config.authentication.allow_anonymous_access),
+        readers,
+        rendered: RenderCache::new(config.limits.metadata_cache_mb << 20),
+        root_path: normalised(&config.uvicorn.root_path),
+        expose_raw_assets: config.expose_raw_assets,
+        exact_count_limit: config.exact_count_limit,
+        allow_origins: config.allow_origins.clone(),
+    });
+    Ok(Booted { router: http::router(app.clone()), app, api_key, key_is_new })
+}
+
+/// Empty, or `/prefix`.
+fn normalised(root_path: &str) -> String {
+    let bare = root_path.trim_matches('/');
+    if bare.is_empty() { String::new() } else { format!("/{bare}") }
+}
+
+/// Folders of a tree's storages: what is written there is read there.
+fn roots_of(tree: &TreeConfig) -> Result<Roots, BootError> {
+    let mut paths = Vec::new();
+    for uri in tree.args.readable_storage.0.iter().chain(&tree.args.writable_storage.0) {
+        if uri.starts_with("file:") || uri.starts_with('/') || !uri.contains("://") {
+            let path = if uri.starts_with("file:") { path_of(uri).map_err(BootError::of)? } else { uri.into() };
+            // A storage that is written first needs not be there yet.
+            if !path.exists() && tree.args.writable_storage.0.contains(uri) {
+                std::fs::create_dir_all(&path).map_err(|e| BootError(format!("{}: {e}", path.display())))?;
+            }
+            paths.push(path);
+        }
+    }
+    paths.extend(tree.args.directory.clone());
+    Roots::new(paths).map_err(|error| BootError(format!("tree {}: {error}", tree.path)))
+}
+
+fn check_paths(trees: &[TreeConfig]) -> Result<(), BootError> {
+    let mut seen = BTreeMap::new();
+    for tree in trees {
+        if seen.insert(segments(&tree.path), ()).is_some() {
+            return Err(BootError(format!("two [[trees]] have the path {}: give each its own", tree.path)));
+        }
+    }
+    Ok(())
+}
+
+fn segments(path: &str) -> Vec<String> {
+    path.split('/').filter(|segment| !segment.is_empty()).map(str::to_owned).collect()
+}
+
+fn mount(tree: &TreeConfig, roots: Roots, plugins: &Arc<Plugins>) -> Result<Mount, BootError> {
+    let named = |error: &dyn std::fmt::Display| BootError(format!("tree {}: {error}", tree.path));
+    let (catalog, filler): (Arc<Catalog>, Option<Arc<dyn Filler>>) = match tree.tree.as_str() {
+        "catalog" => {
+            let uri = tree.args.uri.as_deref().ok_or_else(|| named(&"args.uri is missing: the catalog's database"))?;
+            (Arc::new(Catalog::open(uri, tree.args.init_if_not_exists).map_err(|e| named(&e))?), None)
+        }
+        "directory" => {
+            let folder = tree.args.directory.as_deref().ok_or_else(|| named(&"args.directory is missing"))?;
+            directory(tree, folder, &roots, plugins).map_err(|e| named(&e))?
+        }
+        other => {
+            let message = format!("tree = \"{other}\" is not known: use \"catalog\" or \"directory\"");
+            return Err(named(&message));
+        }
+    };
+    let options = MountOptions {
+        metadata: tree.args.metadata.clone(),
+        specs: tree.args.specs.iter().map(spec).collect::<Result<_, _>>()?,
+        access_tags: tree.args.top_level_access_tags.clone(),
+        mount_node: mount_node(tree.args.mount_node.as_ref()),
+        roots,
+    };
+    let mount = Mount { path: segments(&tree.path), catalog, options, filler };
+    check_mount_node(&mount).map_err(|e| named(&e))?;
+    Ok(mount)
+}
+
+/// A folder as a catalog that fills itself.
+fn directory(
+    tree: &TreeConfig,
+    folder: &Path,
+    roots: &Roots,
+    plugins: &Arc<Plugins>,
+) -> Result<(Arc<Catalog>, Option<Arc<dyn Filler>>), BootError> {
+    let catalog = Arc::new(Catalog::temporary().map_err(BootError::of)?);
+    let filler = register::follow(catalog.clone(), folder, tree.args.keep_ext, roots.clone(), plugins.clone());
+    Ok((catalog, Some(filler.map_err(BootError::of)?)))
+}
+
+fn spec(value: &Value) -> Result<Spec, BootError> {
+    match value {
+        Value::String(name) => Ok(Spec::named(name.clone())),
+        other => serde_json::from_value(other.clone()).map_err(|e| BootError(format!("specs: {e}"))),
+    }
+}
+
+fn mount_node(value: Option<&Value>) -> Vec<String> {
+    match value {
+        Some(Value::String(path)) => segments(path),
+        Some(Value::Array(keys)) => keys.iter().filter_map(|key| key.as_str().map(str::to_owned)).collect(),
+        _ => vec![],
+    }
+}
+
+fn check_mount_node(mount: &Mount) -> Result<(), BootError> {
+    let keys: Vec<&str> = mount.options.mount_node.iter().map(String::as_str).collect();
+    let found = mount.catalog.lookup(&keys).map_err(BootError::of)?;
+    if found.is_some_and(|(_, consumed)| consumed == keys.len()) {
+        return Ok(());
+    }
+    Err(BootError(format!("mount_node /{} is not in the catalog: create it first", keys.join("/"))))
+}

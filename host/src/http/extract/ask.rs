@@ -1,0 +1,184 @@
+//! One request: who asks, for which node, how.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{FromRequestParts, RawPathParams},
+    http::{HeaderMap, header, request::Parts},
+};
+use tiled_plugin_api::author::Context;
+
+use super::Params;
+use crate::{
+    access::Caller,
+    app::App,
+    auth::Credentials,
+    http::HttpError,
+    plugin::{CancelHandle, context},
+    read::{Reading, Wanted},
+};
+
+/// All that handlers need of a request.
+pub struct Ask {
+    /// Segments of the node's path.
+    pub path: Vec<String>,
+    /// The query, decoded.
+    pub params: Params,
+    /// The query as it came.
+    pub query: String,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// Who asks.
+    pub caller: Caller,
+    /// `scheme://host/prefix`, as the client sees it.
+    pub root_url: String,
+    /// Ends when the request does.
+    pub cx: Context,
+    /// Keeps `cx` alive; goes into the body of a streamed answer.
+    pub cancel: Arc<CancelHandle>,
+}
+
+impl FromRequestParts<App> for Ask {
+    type Rejection = HttpError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, HttpError> {
+        let path: Result<RawPathParams, _> = RawPathParams::from_request_parts(parts, app).await;
+        let path = match path {
+            Ok(params) => params.iter().find(|(name, _)| *name == "path").map(|(_, path)| path.to_owned()),
+            Err(_) => return Err(HttpError::bad_request("The path is not UTF-8")),
+        };
+        let query = parts.uri.query().unwrap_or_default().to_owned();
+        let params = Params::parse(&query);
+        check_client(&parts.headers)?;
+        let caller = app.auth.caller(&credentials(&parts.headers, &params))?;
+        // No deadline: each call of a plugin has its own, and a long answer takes as long as its reader does.
+        let (cx, cancel) = context(request_id(&parts.headers), None);
+        Ok(Ask {
+            path: segments(&path.unwrap_or_default()),
+            params,
+            query,
+            caller,
+            root_url: root_url(&parts.headers, &app.root_path),
+            headers: parts.headers.clone(),
+            cx,
+            cancel: Arc::new(cancel),
+        })
+    }
+}
+
+impl Ask {
+    /// Where the API is, as the client sees it.
+    pub fn base_url(&self) -> String {
+        format!("{}/api/v1", self.root_url)
+    }
+
+    /// A header as text.
+    pub fn header(&self, name: header::HeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Which media type is asked for.
+    pub fn wanted(&self) -> Wanted {
+        Wanted {
+            format: self.params.one("format").map(str::to_owned),
+            accept: self.header(header::ACCEPT).map(str::to_owned),
+        }
+    }
+
+    /// The same as the read room takes it.
+    pub fn reading<'a>(&'a self, wanted: &'a Wanted) -> Reading<'a> {
+        let if_none_match = self.header(header::IF_NONE_MATCH).map(|tag| tag.trim_matches('"'));
+        Reading { cx: &self.cx, caller: self.caller, wanted, if_none_match }
+    }
+
+    /// Whether a document is to be msgpack: the first of the accepted types that we have decides; JSON otherwise.
+    pub fn wants_msgpack(&self) -> bool {
+        let accept = self.header(header::ACCEPT).unwrap_or("*/*");
+        let known = accept.split(',').map(|part| part.split(';').next().unwrap_or_default().trim());
+        known.into_iter().find(|t| matches!(*t, "*/*" | "application/json" | "application/x-msgpack"))
+            == Some("application/x-msgpack")
+    }
+}
+
+/// Empty segments do not count.
+fn segments(path: &str) -> Vec<String> {
+    path.split('/').filter(|segment| !segment.is_empty()).map(str::to_owned).collect()
+}
+
+/// In Tiled's order: query, header, cookie.
+fn credentials(headers: &HeaderMap, params: &Params) -> Credentials {
+    if let Some(key) = params.one("api_key") {
+        return Credentials::ApiKey(key.to_owned());
+    }
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        let Some((scheme, secret)) = value.to_str().ok().and_then(|text| text.split_once(' ')) else {
+            return Credentials::Malformed;
+        };
+        return match scheme.to_ascii_lowercase().as_str() {
+            "apikey" => Credentials::ApiKey(secret.trim().to_owned()),
+            "bearer" => Credentials::Bearer(secret.trim().to_owned()),
+            _ => Credentials::Malformed,
+        };
+    }
+    match cookie(headers, "tiled_api_key") {
+        Some(key) => Credentials::ApiKey(key.to_owned()),
+        None => Credentials::None,
+    }
+}
+
+/// The value of a cookie.
+pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    all.flat_map(|text| text.split(';')).find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
+}
+
+/// `scheme://host/prefix`, as the client sees it.
+pub fn root_url(headers: &HeaderMap, root_path: &str) -> String {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let host = text("x-forwarded-host").or_else(|| text("host")).unwrap_or("localhost");
+    let scheme = text("x-forwarded-proto").unwrap_or("http");
+    format!("{scheme}://{host}{root_path}")
+}
+
+/// Kept when it is a UUID of version 4, else made up: 16 hex digits.
+pub fn request_id(headers: &HeaderMap) -> String {
+    let given = headers.get("x-tiled-request-id").and_then(|value| value.to_str().ok());
+    let given = given.and_then(|text| uuid::Uuid::parse_str(text).ok()).filter(|id| id.get_version_num() == 4);
+    given.map_or_else(|| format!("{:016x}", rand::random::<u64>()), |id| id.to_string())
+}
+
+/// Clients from before 2024 speak another protocol.
+fn check_client(headers: &HeaderMap) -> Result<(), HttpError> {
+    let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    let Some(version) = agent.and_then(|agent| agent.strip_prefix("python-tiled/")) else { return Ok(()) };
+    if !is_too_old(version) {
+        return Ok(());
+    }
+    Err(HttpError::bad_request(format!(
+        "Python Tiled client reports version {version}. Version 0.1.0a104 or higher is needed to communicate with this \
+         Tiled server."
+    )))
+}
+
+/// `0.1.0a103` and before; development versions and what cannot be read are let in.
+fn is_too_old(version: &str) -> bool {
+    if version.contains("dev") {
+        return false;
+    }
+    let Some(rest) = version.strip_prefix("0.1.0a") else {
+        return version.starts_with("0.0.");
+    };
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse::<u32>().is_ok_and(|n| n < 104)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_clients_are_told_apart() {
+        assert!(is_too_old("0.1.0a103") && is_too_old("0.0.9"));
+        assert!(!is_too_old("0.1.0a104") && !is_too_old("0.2.20") && !is_too_old("0.1.0b1") && !is_too_old("x"));
+    }
+}

@@ -1,0 +1,81 @@
+//! What happens to every response, in the order in which it happens, and why in that order.
+//!
+//! CORS is outermost, so that a refusal can be read by the page that caused it. Then the headers that Tiled sets on all
+//! responses.
+
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use base64::Engine;
+use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
+
+use super::{HttpError, extract::Params};
+use crate::app::App;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-tiled-request-id");
+
+/// Request id, CSRF cookie, API key cookie, `Vary`, `X-Tiled-Root`.
+pub async fn every_response(State(app): State<App>, request: Request<Body>, next: Next) -> Response {
+    let id = super::extract::request_id(request.headers());
+    let csrf = super::extract::cookie(request.headers(), "tiled_csrf").is_none();
+    let key = request.uri().query().filter(|query| query.contains("api_key=")).and_then(|query| {
+        let key = Params::parse(query).one("api_key")?.to_owned();
+        app.auth.caller(&crate::auth::Credentials::ApiKey(key.clone())).ok().map(|_| key)
+    });
+    let root = super::extract::root_url(request.headers(), &app.root_path);
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    if csrf {
+        append_cookie(headers, &format!("tiled_csrf={}", random_token()));
+    }
+    if let Some(key) = key.filter(|key| key.bytes().all(|b| b.is_ascii_alphanumeric())) {
+        append_cookie(headers, &format!("tiled_api_key={key}"));
+    }
+    if response.status() == StatusCode::UNAUTHORIZED
+        && let Ok(root) = HeaderValue::from_str(&format!("{root}/api/v1"))
+    {
+        response.headers_mut().insert(HeaderName::from_static("x-tiled-root"), root);
+    }
+    response
+}
+
+fn append_cookie(headers: &mut axum::http::HeaderMap, pair: &str) {
+    if let Ok(value) = HeaderValue::from_str(&format!("{pair}; HttpOnly; Path=/; SameSite=lax")) {
+        headers.append(header::SET_COOKIE, value);
+    }
+}
+
+/// 43 characters that fit a URL.
+fn random_token() -> String {
+    let bytes: [u8; 32] = rand::random();
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Pages of these origins may use the server with credentials; none by default.
+pub fn cors(origins: &[String]) -> CorsLayer {
+    let origins: Vec<HeaderValue> = origins.iter().filter_map(|origin| origin.parse().ok()).collect();
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins))
+        .allow_credentials(true)
+        .allow_methods(AllowMethods::mirror_request())
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([REQUEST_ID])
+}
+
+/// No such URL.
+pub async fn not_found() -> Response {
+    HttpError::new(StatusCode::NOT_FOUND, "Not Found").into_response()
+}
+
+/// The URL is there, for other methods.
+pub async fn method_not_allowed() -> Response {
+    HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed").into_response()
+}

@@ -1,0 +1,17 @@
+//! The only room that knows HTTP: URLs, headers, status codes, JSON and msgpack documents.
+//!
+//! Takes requests, gives responses. Asks [`crate::tree`] for nodes and [`crate::read`] for values; never opens a file,
+//! never knows a plugin.
+
+mod document;
+mod error;
+mod extract;
+mod layers;
+mod openapi;
+mod page;
+mod respond;
+mod router;
+mod routes;
+
+pub use error::HttpError;
+pub use router::router;

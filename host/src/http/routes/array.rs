@@ -1,0 +1,64 @@
+//! `GET /api/v1/array/full|block/{path}`: slices of arrays and of sparse arrays.
+
+use axum::{extract::State, response::Response};
+use tiled_plugin_api::model::{ArrayStructure, NDSlice, StructureFamily};
+
+use crate::{
+    access::Scope,
+    app::App,
+    http::{
+        HttpError,
+        extract::{self, Ask},
+        respond,
+    },
+    read::{ArrayPlan, BlockPart},
+    tree::Node,
+};
+
+const ARRAY_LIKE: &[StructureFamily] = &[StructureFamily::Array, StructureFamily::Sparse];
+
+/// A slice of the whole.
+pub async fn full(State(app): State<App>, ask: Ask) -> Result<Response, HttpError> {
+    let slice = extract::slice(&ask.params)?;
+    let expected = extract::expected_shape(&ask.params)?;
+    let node = find(&app, &ask).await?;
+    if node.family == StructureFamily::Sparse {
+        return sparse(&app, &ask, &node, &slice, None).await;
+    }
+    let plan = ArrayPlan::full(&node.structure::<ArrayStructure>()?, &slice)?;
+    plan.expect(expected.as_deref(), false).map_err(HttpError::unprocessable)?;
+    let wanted = ask.wanted();
+    Ok(respond::respond(&ask, app.readers.array(&ask.reading(&wanted), &node, &plan).await?))
+}
+
+/// A slice of one block.
+pub async fn block(State(app): State<App>, ask: Ask) -> Result<Response, HttpError> {
+    let part = BlockPart { block: extract::block(&ask.params)?, slice: extract::slice(&ask.params)? };
+    let expected = extract::expected_shape(&ask.params)?;
+    let node = find(&app, &ask).await?;
+    if node.family == StructureFamily::Sparse {
+        return sparse(&app, &ask, &node, &part.slice.clone(), Some(&part)).await;
+    }
+    let array = node.structure::<ArrayStructure>()?;
+    let plan = ArrayPlan::block(&array, &part).map_err(HttpError::unprocessable)??;
+    plan.expect(expected.as_deref(), true).map_err(HttpError::unprocessable)?;
+    let wanted = ask.wanted();
+    Ok(respond::respond(&ask, app.readers.array(&ask.reading(&wanted), &node, &plan).await?))
+}
+
+async fn find(app: &App, ask: &Ask) -> Result<Node, HttpError> {
+    let node = app.readers.tree.find(&ask.cx, &ask.path, ask.caller, Scope::ReadData).await?;
+    Ok(node.only(ARRAY_LIKE)?)
+}
+
+async fn sparse(
+    app: &App,
+    ask: &Ask,
+    node: &Node,
+    slice: &NDSlice,
+    block: Option<&BlockPart>,
+) -> Result<Response, HttpError> {
+    let wanted = ask.wanted();
+    let reply = app.readers.sparse(&ask.reading(&wanted), node, slice, block).await;
+    Ok(respond::respond(ask, reply.map_err(HttpError::unprocessable)??))
+}

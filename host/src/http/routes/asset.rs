@@ -1,0 +1,227 @@
+//! `GET /api/v1/asset/bytes|manifest/{path}`: the files of a node as they are.
+
+use std::path::{Component, Path, PathBuf};
+
+use axum::{
+    body::Body,
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+use tiled_plugin_api::author::{Error, Source};
+
+use crate::{
+    access::Scope,
+    app::App,
+    catalog::AssetRow,
+    http::{
+        HttpError,
+        extract::Ask,
+        respond::{self, attachment},
+    },
+    read::Digest,
+    tree::{Mount, Place},
+};
+
+/// Entries that a manifest lists.
+const MANIFEST_LIMIT: usize = 1_000_000;
+/// Bytes read and sent at a time.
+const PIECE_BYTES: u64 = 1 << 20;
+
+/// One file, or one of a directory's, whole or in a range.
+pub async fn bytes(State(app): State<App>, ask: Ask) -> Result<Response, HttpError> {
+    let (source, asset) = find(&app, &ask).await?;
+    let relative = ask.params.one("relative_path");
+    let (source, name) = match (asset.is_directory, relative) {
+        (true, None) => {
+            return Err(HttpError::bad_request(format!(
+                "This asset is a directory. Must specify relative path, from manifest provided by \
+                 /asset/manifest/...?id={}",
+                asset.id
+            )));
+        }
+        (false, Some(_)) => {
+            return Err(HttpError::bad_request(
+                "This asset is not a directory. The relative_path query parameter must not be set.",
+            ));
+        }
+        (true, Some(path)) => {
+            let inside = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+            if !inside {
+                return Err(HttpError::bad_request("relative_path query parameter must be a *relative* path"));
+            }
+            let below = path.to_owned();
+            (blocking(move || source.child(&below)).await?, path.rsplit('/').next().unwrap_or_default().to_owned())
+        }
+        (false, None) => {
+            let name = source.name();
+            (source, name)
+        }
+    };
+    send(&ask, source, &name).await
+}
+
+/// What a directory holds, as paths relative to it.
+pub async fn manifest(State(app): State<App>, ask: Ask) -> Result<Response, HttpError> {
+    let (source, asset) = find(&app, &ask).await?;
+    if !asset.is_directory {
+        return Err(HttpError::bad_request("This asset is not a directory. There is no manifest."));
+    }
+    let manifest = blocking(move || {
+        let (mut found, mut folders) = (Vec::new(), vec![PathBuf::new()]);
+        while let Some(folder) = folders.pop() {
+            for entry in source.list(&folder.to_string_lossy())? {
+                let path = folder.join(&entry.name);
+                if entry.is_directory {
+                    folders.push(path);
+                } else {
+                    found.push(path.to_string_lossy().into_owned());
+                }
+                if found.len() + folders.len() > MANIFEST_LIMIT {
+                    return Err(Error::new(tiled_plugin_api::author::ErrorKind::TooLarge, "The manifest is too long"));
+                }
+            }
+        }
+        found.sort();
+        Ok(found)
+    });
+    respond::document(&ask, &json!({"manifest": manifest.await?}))
+}
+
+async fn find(app: &App, ask: &Ask) -> Result<(Source, AssetRow), HttpError> {
+    let id = ask.params.number("id", 0, i64::MAX as u64)?.ok_or_else(|| HttpError::missing("id"))?;
+    let node = app.readers.tree.find(&ask.cx, &ask.path, ask.caller, Scope::ReadData).await?;
+    if !app.expose_raw_assets {
+        let message = "This Tiled server is configured not to allow downloading raw assets.";
+        return Err(HttpError::new(StatusCode::FORBIDDEN, message));
+    }
+    let absent = || {
+        let message = format!("This node exists but it does not have an Asset with id {id}");
+        HttpError::new(StatusCode::NOT_FOUND, message)
+    };
+    let Place::Row(mount, row) = &node.place else { return Err(absent()) };
+    let sources = mount.catalog.data_sources(row.id)?;
+    let asset = sources.into_iter().flat_map(|source| source.assets).find(|asset| u64::try_from(asset.id) == Ok(id));
+    let asset = asset.ok_or_else(absent)?;
+    Ok((open(mount, &asset).await?, asset))
+}
+
+async fn open(mount: &std::sync::Arc<Mount>, asset: &AssetRow) -> Result<Source, HttpError> {
+    if !asset.data_uri.starts_with("file:") {
+        return Err(HttpError::bad_request("Only download assets stored as file:// is currently supported."));
+    }
+    let (roots, uri) = (mount.options.roots.clone(), asset.data_uri.clone());
+    blocking(move || roots.open_uri(&uri)).await
+}
+
+async fn blocking<T: Send + 'static>(
+    f: impl FnOnce() -> tiled_plugin_api::author::Result<T> + Send + 'static,
+) -> Result<T, HttpError> {
+    Ok(tokio::task::spawn_blocking(f).await.map_err(Error::internal)??)
+}
+
+async fn send(ask: &Ask, source: Source, name: &str) -> Result<Response, HttpError> {
+    let file = source.clone();
+    let (length, version) = blocking(move || Ok((file.len()?, file.version()?))).await?;
+    let etag = format!("\"{}\"", Digest::default().with(&version).etag());
+    if ask.header(header::IF_NONE_MATCH) == Some(etag.as_str()) {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
+    }
+    let (status, from, to) = match ask.header(header::RANGE).map(|text| range(text, length)) {
+        None | Some(Range::Ignored) => (StatusCode::OK, 0, length),
+        Some(Range::Part(from, to)) => (StatusCode::PARTIAL_CONTENT, from, to),
+        Some(Range::Unsatisfiable) => {
+            let headers = [(header::CONTENT_RANGE, format!("bytes */{length}"))];
+            return Ok((StatusCode::RANGE_NOT_SATISFIABLE, headers).into_response());
+        }
+    };
+    let mut headers = HeaderMap::new();
+    let mut set = |name, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    };
+    set(header::CONTENT_TYPE, &content_type(name));
+    set(header::ETAG, &etag);
+    set(header::ACCEPT_RANGES, "bytes");
+    set(header::CONTENT_LENGTH, &(to - from).to_string());
+    if status == StatusCode::PARTIAL_CONTENT {
+        set(header::CONTENT_RANGE, &format!("bytes {from}-{}/{length}", to - 1));
+    }
+    headers.insert(header::CONTENT_DISPOSITION, attachment(name));
+    Ok((status, headers, pieces(source, from, to)).into_response())
+}
+
+fn content_type(name: &str) -> String {
+    let guess = mime_guess::from_path(name).first_raw().unwrap_or("application/octet-stream");
+    if guess.starts_with("text/") { format!("{guess}; charset=utf-8") } else { guess.to_owned() }
+}
+
+/// The bytes piece after piece. A file that ends before its length ends the answer early, which the client sees.
+fn pieces(source: Source, from: u64, to: u64) -> Body {
+    let next = move |at: u64| {
+        let source = source.clone();
+        async move {
+            if at >= to {
+                return None;
+            }
+            let length = PIECE_BYTES.min(to - at);
+            let read = tokio::task::spawn_blocking(move || {
+                let mut piece = vec![0; usize::try_from(length).map_err(Error::internal)?];
+                source.read_exact_at(at, &mut piece)?;
+                Ok::<_, Error>(piece)
+            });
+            let piece = read.await.map_err(Error::internal).and_then(|piece| piece);
+            Some((piece, at + length))
+        }
+    };
+    Body::from_stream(futures_util::stream::unfold(from, next))
+}
+
+enum Range {
+    Ignored,
+    Part(u64, u64),
+    Unsatisfiable,
+}
+
+/// One range of bytes. Several, and other units, are answered with the whole, as RFC 9110 allows.
+fn range(text: &str, length: u64) -> Range {
+    let Some((first, last)) = text.strip_prefix("bytes=").and_then(|spec| spec.split_once('-')) else {
+        return Range::Ignored;
+    };
+    if last.contains(',') {
+        return Range::Ignored;
+    }
+    let (from, to) = match (first.trim().parse::<u64>(), last.trim().parse::<u64>()) {
+        (Ok(from), Ok(last)) if last >= from => (from, last.saturating_add(1).min(length)),
+        (Ok(from), Err(_)) if last.trim().is_empty() => (from, length),
+        (Err(_), Ok(count)) if first.trim().is_empty() => (length.saturating_sub(count), length),
+        _ => return Range::Ignored,
+    };
+    if from < to { Range::Part(from, to) } else { Range::Unsatisfiable }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str) -> Option<(u64, u64)> {
+        match range(text, 100) {
+            Range::Part(from, to) => Some((from, to)),
+            Range::Ignored => None,
+            Range::Unsatisfiable => Some((0, 0)),
+        }
+    }
+
+    #[test]
+    fn ranges_are_those_of_rfc_9110() {
+        assert_eq!(check("bytes=0-9"), Some((0, 10)));
+        assert_eq!(check("bytes=90-"), Some((90, 100)));
+        assert_eq!(check("bytes=-5"), Some((95, 100)));
+        assert_eq!(check("bytes=50-1000"), Some((50, 100)));
+        assert_eq!(check("bytes=100-"), Some((0, 0)));
+        assert_eq!(check("bytes=5-1"), None);
+        assert_eq!(check("lines=1-2"), None);
+    }
+}

@@ -1,0 +1,75 @@
+//! `GET /api/v1/metadata/{path}`: one node.
+
+use std::sync::Arc;
+
+use axum::{extract::State, http::header, response::Response};
+use serde_json::json;
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::{
+    access::Scope,
+    app::App,
+    http::{
+        HttpError,
+        document::{Documents, Shape},
+        extract::Ask,
+        respond,
+    },
+    tree::Place,
+};
+
+/// Answers from what was rendered before, as long as no catalog has changed.
+pub async fn metadata(State(app): State<App>, ask: Ask) -> Result<Response, HttpError> {
+    ask.caller.require(Scope::ReadMetadata)?;
+    let tree = &app.readers.tree;
+    let (key, generation) = (key_of(&ask), tree.generation());
+    if let Some(rendered) = app.rendered.get(key, generation) {
+        return Ok(respond::send(&ask, &rendered));
+    }
+    let shape = Shape::parse(&ask.params, ask.base_url(), false)?;
+    let node = tree.find(&ask.cx, &ask.path, ask.caller, Scope::ReadMetadata).await?;
+    let documents = Documents { tree, cx: &ask.cx, caller: ask.caller, shape: &shape };
+    let resource = documents.of(&node, true).await?;
+    let meta = if ask.params.flag("root_path", false)? {
+        json!({"root_path": if app.root_path.is_empty() { "/" } else { &app.root_path }})
+    } else {
+        json!({})
+    };
+    let document = Envelope { data: resource, error: (), links: (), meta };
+    let mut rendered = respond::render(&ask, &document)?;
+    // Only rows: what is inside a file changes without the catalog.
+    if matches!(&node.place, Place::Row(_, row) if row.data_source.is_none() || node.count.is_none()) {
+        rendered.generation = generation;
+        let rendered = Arc::new(rendered);
+        app.rendered.put(key, rendered.clone());
+        return Ok(respond::send(&ask, &rendered));
+    }
+    Ok(respond::send(&ask, &rendered))
+}
+
+#[derive(serde::Serialize)]
+struct Envelope<T> {
+    data: T,
+    error: (),
+    links: (),
+    meta: serde_json::Value,
+}
+
+/// All that the document depends on, beside the tree.
+fn key_of(ask: &Ask) -> u128 {
+    let mut hash = Xxh3::new();
+    let mut add = |part: &[u8]| {
+        hash.update(&(part.len() as u64).to_le_bytes());
+        hash.update(part);
+    };
+    for segment in &ask.path {
+        add(segment.as_bytes());
+    }
+    add(b"?");
+    add(ask.query.as_bytes());
+    add(ask.root_url.as_bytes());
+    add(&[u8::from(ask.wants_msgpack())]);
+    add(ask.header(header::ACCEPT_ENCODING).unwrap_or_default().as_bytes());
+    add(ask.caller.scopes.names().concat().as_bytes());
+    hash.digest128()
+}

@@ -1,0 +1,70 @@
+//! `GET /api/v1/search/{path}` and `search-deep`: pages of nodes.
+
+use axum::{extract::State, http::HeaderValue, http::header, response::Response};
+use serde_json::json;
+
+use crate::{
+    access::Scope,
+    app::App,
+    http::{
+        HttpError,
+        document::{Documents, Resource, Shape, path_text},
+        extract::Ask,
+        page::Page,
+        respond,
+    },
+    query,
+    tree::{Entry, ListRequest},
+};
+
+/// Levels a deep search may descend.
+const MAX_LEVELS: u64 = 64;
+
+/// The children of a container.
+pub async fn search(State(app): State<App>, ask: Ask) -> Result<Response, HttpError> {
+    let sorting = query::parse_sort(&ask.params.all("sort"))?;
+    listing(&app, &ask, "search", ListRequest { sorting, ..ListRequest::default() }).await
+}
+
+/// All nodes below a container, down to `max_depth` levels.
+pub async fn search_deep(State(app): State<App>, ask: Ask) -> Result<Response, HttpError> {
+    if !ask.params.all("sort").is_empty() {
+        return Err(HttpError::bad_request("Sorting is not supported for deep search."));
+    }
+    let levels = ask.params.number("max_depth", 1, MAX_LEVELS)?.unwrap_or(MAX_LEVELS);
+    let request = ListRequest { deep: Some(u32::try_from(levels).unwrap_or(1)), ..ListRequest::default() };
+    listing(&app, &ask, "search-deep", request).await
+}
+
+async fn listing(app: &App, ask: &Ask, route: &str, mut request: ListRequest) -> Result<Response, HttpError> {
+    let shape = Shape::parse(&ask.params, ask.base_url(), request.deep.is_some())?;
+    let page = Page::parse(&ask.params)?;
+    page.fill(&mut request);
+    request.filters = query::parse_filters(ask.params.pairs())?;
+    request.exact_count = shape.count_only();
+    request.exact_count_limit = app.exact_count_limit;
+    request.keys_only = shape.keys_only();
+    if shape.count_only() {
+        request.limit = 0;
+    }
+    let tree = &app.readers.tree;
+    let node = tree.find(&ask.cx, &ask.path, ask.caller, Scope::ReadMetadata).await?;
+    let keys_only = request.keys_only;
+    let found = tree.list(&ask.cx, &node, ask.caller, request).await?;
+    let documents = Documents { tree, cx: &ask.cx, caller: ask.caller, shape: &shape };
+    let mut data: Vec<Resource> = Vec::with_capacity(found.entries.len());
+    for entry in &found.entries {
+        data.push(match entry {
+            Entry::Broken(key, _) => documents.of_key(&node.path, key),
+            Entry::Node(child) if keys_only => {
+                documents.of_key(&child.path[..child.path.len().saturating_sub(1)], child.key())
+            }
+            Entry::Node(child) => documents.of(child, false).await?,
+        });
+    }
+    let links = page.links(&format!("{}/{route}/{}", shape.base_url, path_text(&node.path)), &found);
+    let document = json!({"data": data, "error": null, "links": links, "meta": {"count": found.count}});
+    let mut response = respond::document(ask, &document)?;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("must-revalidate"));
+    Ok(response)
+}

@@ -1,0 +1,60 @@
+//! `/api/v1/table/full|partition/{path}`: rows of tables.
+
+use axum::{body::Bytes, extract::State, response::Response};
+use tiled_plugin_api::model::StructureFamily;
+
+use super::names;
+use crate::{
+    access::Scope,
+    app::App,
+    http::{HttpError, extract::Ask, respond},
+    read::TablePart,
+};
+
+const TABLES: &[StructureFamily] = &[StructureFamily::Table];
+
+/// `GET table/partition`.
+pub async fn partition(State(app): State<App>, ask: Ask) -> Result<Response, HttpError> {
+    let partition = partition_of(&ask)?;
+    let (columns, fields) = (ask.params.list("column"), ask.params.list("field"));
+    if columns.is_some() && fields.is_some() {
+        return Err(HttpError::bad_request(
+            "Cannot accept both 'column' and 'field' query parameters in the same /table/partition request. Include \
+             these query values using only the 'column' parameter.",
+        ));
+    }
+    read(&app, &ask, TablePart { partition: Some(partition), columns: columns.or(fields) }).await
+}
+
+/// `POST table/partition`: columns in the body, for more of them than a URL holds.
+pub async fn partition_post(State(app): State<App>, ask: Ask, body: Bytes) -> Result<Response, HttpError> {
+    let partition = partition_of(&ask)?;
+    read(&app, &ask, TablePart { partition: Some(partition), columns: names(&body)? }).await
+}
+
+/// `GET table/full`.
+pub async fn full(State(app): State<App>, ask: Ask) -> Result<Response, HttpError> {
+    let columns = ask.params.list("column").or_else(|| ask.params.list("field"));
+    read(&app, &ask, TablePart { partition: None, columns }).await
+}
+
+/// `POST table/full`.
+pub async fn full_post(State(app): State<App>, ask: Ask, body: Bytes) -> Result<Response, HttpError> {
+    read(&app, &ask, TablePart { partition: None, columns: names(&body)? }).await
+}
+
+fn partition_of(ask: &Ask) -> Result<u64, HttpError> {
+    let number = ask.params.one("partition").ok_or_else(|| HttpError::missing("partition"))?;
+    // Tiled takes -1 for the last one by accident; nothing that is counted from 0 has a part before it.
+    if number.starts_with('-') && number[1..].bytes().all(|b| b.is_ascii_digit()) {
+        return Err(HttpError::bad_request("Partition out of range"));
+    }
+    Ok(ask.params.number("partition", 0, u64::MAX)?.unwrap_or(0))
+}
+
+async fn read(app: &App, ask: &Ask, part: TablePart) -> Result<Response, HttpError> {
+    let node = app.readers.tree.find(&ask.cx, &ask.path, ask.caller, Scope::ReadData).await?;
+    let node = node.only(TABLES)?;
+    let wanted = ask.wanted();
+    Ok(respond::respond(ask, app.readers.table(&ask.reading(&wanted), &node, part).await?))
+}
