@@ -60,10 +60,11 @@ pub struct Shards {
 const MAX_UNKNOWN_BYTES: usize = 1 << 30;
 
 impl Chain {
-    /// Shape of the innermost chunks of chunks of this shape.
-    pub fn innermost<'a>(&'a self, chunk_shape: &'a [u64]) -> &'a [u64] {
+    /// Shape of what can be read without its neighbours, of chunks of this shape: zarr-python calls the inner chunks
+    /// of shards so, where sharding is the only codec.
+    pub fn readable<'a>(&'a self, chunk_shape: &'a [u64]) -> &'a [u64] {
         match &self.body {
-            Body::Shards(shards) if self.axes.is_sorted() => shards.chain.innermost(&shards.chunk_shape),
+            Body::Shards(shards) if self.axes.is_sorted() && self.stages.is_empty() => &shards.chunk_shape,
             _ => chunk_shape,
         }
     }

@@ -111,7 +111,7 @@ impl ArrayMeta {
             Element::Text => DataType::native(Kind::Unicode, text_bytes),
             Element::Bytes => DataType::native(Kind::Bytes, text_bytes),
         };
-        let chunks = self.chain.innermost(&self.chunk_shape);
+        let chunks = self.chain.readable(&self.chunk_shape);
         let mut structure = ArrayStructure::chunked(data_type, self.shape.clone(), chunks);
         structure.dims.clone_from(&self.dims);
         structure
