@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::functions;
+use super::watch::Watch;
 use super::{CatalogError, Result};
 
 /// How long to wait for a lock held by another process.
@@ -17,21 +19,14 @@ const READERS_MAX: usize = 16;
 const CACHED_STATEMENTS: usize = 64;
 const MMAP_BYTES: i64 = 1 << 30;
 
-/// Says how the generation of the database is known.
-enum Watch {
-    /// Nobody else writes: we count our commits.
-    Own,
-    /// SQLite tells the watching connection of every commit of any other connection, also of other processes.
-    Foreign(Mutex<Connection>),
-}
-
 /// All connections to one file.
 pub(super) struct Connections {
     path: PathBuf,
     immutable: bool,
     readers: Box<[Mutex<Option<Connection>>]>,
     writer: Mutex<Option<Connection>>,
-    watch: Watch,
+    /// `None` when nobody else writes.
+    watch: Option<Watch>,
     commits: AtomicU64,
     owned: bool,
 }
@@ -42,7 +37,7 @@ impl Connections {
         let cores = std::thread::available_parallelism().map_or(4, usize::from);
         let readers = (0..(2 * cores).clamp(4, READERS_MAX)).map(|_| Mutex::new(None)).collect();
         let (first, immutable) = open_first(path)?;
-        let watch = if owned { Watch::Own } else { Watch::Foreign(Mutex::new(first)) };
+        let watch = if owned || immutable { None } else { Some(Watch::new(path, first)) };
         let commits = AtomicU64::new(1);
         let path = path.to_owned();
         Ok(Connections { path, immutable, readers, writer: Mutex::new(None), watch, commits, owned })
@@ -82,18 +77,11 @@ impl Connections {
 
     /// A number that is another one after any commit of anybody.
     pub fn generation(&self) -> u64 {
+        let ours = || self.commits.load(Ordering::Acquire);
         match &self.watch {
-            Watch::Own => self.commits.load(Ordering::Acquire),
-            Watch::Foreign(connection) => {
-                let version = lock(connection)
-                    .prepare_cached("PRAGMA data_version")
-                    .and_then(|mut statement| statement.query_row([], |row| row.get::<_, u32>(0)));
-                match version {
-                    Ok(version) => u64::from(version),
-                    // Not to be known now: a number that was never given before.
-                    Err(_) => (1 << 40) + self.commits.fetch_add(1, Ordering::AcqRel),
-                }
-            }
+            None => ours(),
+            // Not to be known now: a number that was never given before.
+            Some(watch) => watch.generation().unwrap_or_else(|| self.commits.fetch_add(1, Ordering::AcqRel)),
         }
     }
 
@@ -116,7 +104,7 @@ impl Connections {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -157,6 +145,8 @@ fn open_reader(path: &Path, immutable: bool) -> rusqlite::Result<Connection> {
     };
     connection.busy_timeout(Duration::from_secs(BUSY_TIMEOUT_S))?;
     connection.pragma_update(None, "mmap_size", MMAP_BYTES)?;
+    // Without it SQLite plans a cached statement anew whenever a parameter changes that it took into account.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
     functions::register(&connection)?;
     Ok(connection)

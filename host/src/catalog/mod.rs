@@ -8,6 +8,7 @@ mod new;
 mod error;
 mod schema;
 mod connection;
+mod watch;
 mod functions;
 mod sql;
 mod condition;

@@ -122,15 +122,16 @@ fn page_sql(dialect: Dialect, scope: Scope, request: &PageRequest) -> Sql {
     }
     let order = order_by(&mut sql, scope, &request.sorting);
     let limit = sql.bind_int(request.limit.saturating_add(1));
+    let skips = offset.is_some();
     let mut tail = format!(" ORDER BY {order} LIMIT {limit}");
     if let Some(offset) = offset {
         tail.push_str(&format!(" OFFSET {offset}"));
     }
-    if request.sorting.is_insertion() {
+    if request.sorting.is_insertion() && !skips {
         select(&mut sql, columns, scope.tables());
         sql.push(" WHERE ").push(&conditions).push(&tail);
     } else {
-        // Sorted by id alone, so that metadata and structures of all the others are not carried along.
+        // Sorted and skipped by id alone: metadata and structures are fetched only for the nodes of the page.
         let ids = format!("(SELECT n.id AS id FROM {} WHERE {conditions}{tail}) f", scope.tables());
         select(&mut sql, columns, &format!("{ids} JOIN nodes n ON n.id = f.id"));
         let order = order.replace("c.descendant", "n.id");

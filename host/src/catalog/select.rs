@@ -21,13 +21,12 @@ pub(super) struct Columns {
 pub(super) fn select(sql: &mut Sql, columns: Columns, nodes: &str) {
     let d = sql.dialect;
     sql.push("SELECT n.id, n.parent, n.key, n.structure_family");
-    let tags = "SELECT t.name AS name FROM node_access_tags_association a JOIN access_tags t ON t.id = a.tag_id \
-                WHERE a.node_id = n.id ORDER BY t.name";
+    let tags = "node_access_tags_association a JOIN access_tags t ON t.id = a.tag_id WHERE a.node_id = n.id";
     match columns.content {
         Content::Keys => sql.push(", '{}', '[]', '[]', '', '', NULL, NULL, NULL, NULL, NULL"),
         Content::Nodes | Content::Structures => sql
             .push(", n.metadata, n.specs, ")
-            .push(&d.list_of("name", tags))
+            .push(&d.list_of("t.name", tags))
             .push(", n.time_created, n.time_updated, d.id, d.mimetype, d.structure_family, d.management")
             .push(if columns.content == Content::Structures { ", s.structure" } else { ", NULL" }),
     };
@@ -41,8 +40,8 @@ pub(super) fn select(sql: &mut Sql, columns: Columns, nodes: &str) {
             sql.push(", NULL");
         }
     }
-    let path = "SELECT p.key AS key FROM nodes_closure c JOIN nodes p ON p.id = c.ancestor \
-                WHERE c.descendant = n.id AND c.depth > 0 AND p.parent IS NOT NULL ORDER BY c.depth DESC";
+    let path = "(SELECT p.key AS key FROM nodes_closure c JOIN nodes p ON p.id = c.ancestor \
+                WHERE c.descendant = n.id AND c.depth > 0 AND p.parent IS NOT NULL ORDER BY c.depth DESC)";
     let ancestors = if columns.ancestors { d.list_of("key", path) } else { "NULL".to_owned() };
     sql.push(", ").push(&ancestors).push(" FROM ").push(nodes);
     if columns.content != Content::Keys {
@@ -72,6 +71,8 @@ pub(super) fn node_row(row: &Row<'_>) -> Result<NodeRow, Failure> {
         }),
         None => None,
     };
+    let mut access_tags = names(id, row.get_ref(6)?.as_str().map_err(column)?)?;
+    access_tags.sort_unstable();
     let ancestors = row.get_ref(15)?.as_str_or_null().map_err(column)?;
     Ok(NodeRow {
         id,
@@ -80,7 +81,7 @@ pub(super) fn node_row(row: &Row<'_>) -> Result<NodeRow, Failure> {
         structure_family: family(id, row.get_ref(3)?.as_str().map_err(column)?)?,
         metadata: row.get(4)?,
         specs: specs(id, row.get_ref(5)?.as_str().map_err(column)?)?,
-        access_tags: names(id, row.get_ref(6)?.as_str().map_err(column)?)?,
+        access_tags,
         time_created: row.get::<_, Option<String>>(7)?.unwrap_or_default(),
         time_updated: row.get::<_, Option<String>>(8)?.unwrap_or_default(),
         data_source,

@@ -170,9 +170,9 @@ impl Dialect {
         format!("EXISTS (SELECT 1 FROM json_each(n.specs) s WHERE s.value ->> '$.name' = {name})")
     }
 
-    /// A JSON list of the texts of a query's only column.
-    pub fn list_of(self, column: &str, query: &str) -> String {
-        format!("(SELECT json_group_array({column}) FROM ({query}))")
+    /// A JSON list of the texts of a column of `tables`, which may have conditions.
+    pub fn list_of(self, column: &str, tables: &str) -> String {
+        format!("(SELECT json_group_array({column}) FROM {tables})")
     }
 }
 
