@@ -6,7 +6,7 @@
 use axum::{
     body::Body,
     extract::{Request, State},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -57,6 +57,18 @@ fn append_cookie(headers: &mut axum::http::HeaderMap, pair: &str) {
 fn random_token() -> String {
     let bytes: [u8; 32] = rand::random();
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// A page of a foreign origin is told so, in Starlette's words, instead of an answer that its browser would withhold.
+pub async fn foreign_origins(State(app): State<App>, request: Request<Body>, next: Next) -> Response {
+    let asks = request.method() == Method::OPTIONS
+        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    let foreign = origin.is_some_and(|origin| !app.allow_origins.iter().any(|allowed| allowed == origin));
+    if asks && foreign {
+        return (StatusCode::BAD_REQUEST, "Disallowed CORS origin").into_response();
+    }
+    next.run(request).await
 }
 
 /// Pages of these origins may use the server with credentials; none by default.

@@ -66,7 +66,7 @@ impl Readers {
                 };
                 let slabs = self.slabs(reading, node, plan, values)?;
                 let taken = self.budget.take(plan.nbytes.min(self.whole_bytes)).await?;
-                let body = self.encode(reading.cx, serializer, request, Payload::Array(slabs), taken).await?;
+                let body = self.encode(reading.cx, serializer, request, || Ok(Payload::Array(slabs)), taken).await?;
                 Ok(self.finish(reading, etag, media_type, body))
             }
         }

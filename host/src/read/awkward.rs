@@ -38,7 +38,7 @@ impl Readers {
         };
         let below = super::export::Below::new(opened.adapter().clone(), inner);
         let taken = self.budget.take(0).await?;
-        let payload = Payload::Node(std::sync::Arc::new(below));
+        let payload = || Ok(Payload::Node(std::sync::Arc::new(below)));
         let body = self.encode(reading.cx, serializer, request, payload, taken).await?;
         Ok(self.finish(reading, etag, media_type, body))
     }

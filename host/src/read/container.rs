@@ -47,7 +47,7 @@ impl Readers {
         };
         let walk = Walk::new(self.tree.clone(), reading.cx.clone(), reading.caller, node.clone(), fields);
         let taken = self.budget.take(0).await?;
-        let payload = Payload::Node(Arc::new(walk));
+        let payload = || Ok(Payload::Node(Arc::new(walk)));
         let body = self.encode(reading.cx, serializer, request, payload, taken).await?;
         Ok(self.finish(reading, None, media_type, body))
     }

@@ -22,13 +22,13 @@ impl ByteSink for ChannelSink {
 }
 
 impl Readers {
-    /// The encoded payload. `taken` is the memory of the payload, held until it is encoded.
+    /// The encoded payload, which is made on the serializer's thread: what it reads belongs to the same call. `taken` is the memory of the payload, held until it is encoded.
     pub(super) async fn encode(
         &self,
         cx: &Context,
         serializer: Arc<LoadedSerializer>,
         request: EncodeRequest,
-        payload: Payload,
+        payload: impl FnOnce() -> Result<Payload> + Send + 'static,
         taken: Taken,
     ) -> TreeResult<Body> {
         let (sender, mut receiver) = mpsc::channel(4);
@@ -38,7 +38,7 @@ impl Readers {
         let job = move || {
             let _taken = taken;
             let mut sink = Sink::new(ChannelSink(sender));
-            serializer.encode(&context, &request, payload, &mut sink)?;
+            serializer.encode(&context, &request, payload()?, &mut sink)?;
             sink.push()
         };
         let cx = cx.clone();

@@ -76,13 +76,13 @@ impl Readers {
         }
         let request = encode_request(node, &media_type, structure, &selection)?;
         let limit = self.response_bytesize_limit;
-        let stream = opened.call(reading.cx, move |adapter, cx| {
+        let (adapter, cx) = (opened.adapter().clone(), reading.cx.clone());
+        let payload = move || {
             let asked = TableRequest { partition: selection.partition, columns: None };
-            let rows = adapter.read_table(cx, &inner, &asked)?;
+            let rows = adapter.read_table(&cx, &inner, &asked)?;
             let rows = if selection.everything { rows } else { select(rows, selection)? };
-            limited(rows, limit, SLICE_REMEDY)
-        });
-        let payload = Payload::Table(stream.await?);
+            Ok(Payload::Table(limited(rows, limit, SLICE_REMEDY)?))
+        };
         let taken = self.budget.take(0).await?;
         let body = self.encode(reading.cx, serializer, request, payload, taken).await?;
         Ok(self.finish(reading, etag, media_type, body))

@@ -39,11 +39,13 @@ impl Readers {
         }
         let request = encode_request(node, &media_type, &structure, &part)?;
         let (limit, asked) = (self.response_bytesize_limit, part);
-        let stream = opened
-            .call(reading.cx, move |adapter, cx| limited(adapter.read_table(cx, &inner, &asked)?, limit, COLUMNS_REMEDY))
-            .await?;
+        let (adapter, cx) = (opened.adapter().clone(), reading.cx.clone());
+        let payload = move || {
+            let rows = adapter.read_table(&cx, &inner, &asked)?;
+            Ok(Payload::Table(limited(rows, limit, COLUMNS_REMEDY)?))
+        };
         let taken = self.budget.take(0).await?;
-        let body = self.encode(reading.cx, serializer, request, Payload::Table(stream), taken).await?;
+        let body = self.encode(reading.cx, serializer, request, payload, taken).await?;
         Ok(self.finish(reading, etag, media_type, body))
     }
 }
