@@ -27,7 +27,7 @@ impl Tree {
         let full: Vec<&str> = mount.options.mount_node.iter().chain(below).map(String::as_str).collect();
         catch_up(mount, &full).await?;
         let missing = || TreeError::NoEntry(path.to_vec());
-        let (row, consumed) = mount.catalog.lookup_from(ROOT, &full, Some(self.exact_count_limit))?.ok_or_else(missing)?;
+        let (row, consumed) = mount.catalog.lookup_from(ROOT, &full, Some(self.exact_count_limit.saturating_add(1)))?.ok_or_else(missing)?;
         if consumed < mount.options.mount_node.len() {
             return Err(missing());
         }

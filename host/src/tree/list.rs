@@ -222,6 +222,6 @@ fn page_request(request: &ListRequest) -> PageRequest {
         limit: request.limit,
         content: if request.keys_only { Content::Keys } else { Content::Structures },
         counting: if request.exact_count { Counting::Exact } else { Counting::UpTo(request.exact_count_limit) },
-        children: (!request.keys_only).then_some(request.exact_count_limit),
+        children: (!request.keys_only).then(|| request.exact_count_limit.saturating_add(1)),
     }
 }
