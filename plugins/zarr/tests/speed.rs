@@ -1,0 +1,51 @@
+//! How fast a store is read, in slabs as the host asks for them:
+//!
+//! ```sh
+//! TILED_STORE=folder.zarr cargo test --release -p tiled-plugin-zarr --test speed -- --ignored --nocapture
+//! ```
+
+use std::{path::Path, thread, time::Instant};
+
+use tiled_plugin_api::{
+    author::{Adapter, Context},
+    model::{ArrayStructure, SliceDim},
+    testing::open_path,
+};
+use tiled_zarr::ZarrReader;
+
+const SLAB_BYTES: u64 = 64 << 20;
+
+/// Reads everything once, slab by slab, and gives the bytes.
+fn read_all(adapter: &dyn Adapter, structure: &ArrayStructure, slab_bytes: u64) -> u64 {
+    let row = structure.nbytes().unwrap() / structure.shape[0];
+    let rows = (slab_bytes / row).max(1);
+    let mut out = vec![0; (rows * row) as usize];
+    for start in (0..structure.shape[0]).step_by(rows as usize) {
+        let count = rows.min(structure.shape[0] - start);
+        let mut slice: Vec<SliceDim> = structure.shape.iter().map(|n| SliceDim::all(*n)).collect();
+        slice[0] = SliceDim::range(start, count);
+        adapter.read_into(&Context::unbounded(), "", &slice, &mut out[..(count * row) as usize]).unwrap();
+    }
+    structure.nbytes().unwrap()
+}
+
+#[test]
+#[ignore = "needs a store of one's own"]
+fn a_store_is_read_at_this_speed() {
+    let store = std::env::var("TILED_STORE").unwrap();
+    let adapter = &*open_path(&ZarrReader, "application/x-zarr", Path::new(&store)).unwrap();
+    let structure = &adapter.describe("").unwrap().structure::<ArrayStructure>().unwrap();
+    for (clients, slab) in [(1, SLAB_BYTES), (1, 4 << 20), (4, SLAB_BYTES / 4)] {
+        let start = Instant::now();
+        let bytes: u64 = thread::scope(|scope| {
+            let all: Vec<_> =
+                (0..clients).map(|_| scope.spawn(|| read_all(adapter, structure, slab))).collect();
+            all.into_iter().map(|client| client.join().unwrap()).sum()
+        });
+        let speed = bytes as f64 / start.elapsed().as_secs_f64() / 1e9;
+        println!("{store}: {clients} clients, slabs of {} MiB: {speed:.2} GB/s", slab >> 20);
+    }
+    let start = Instant::now();
+    let revision = adapter.revision("").unwrap();
+    println!("revision {revision:x} in {:?}", start.elapsed());
+}
