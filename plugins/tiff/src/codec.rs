@@ -4,6 +4,8 @@
 
 use std::io::Read;
 
+use tiled_plugin_api::prelude::Error;
+
 use crate::{
     file::{File, Value},
     page::Page,
@@ -11,6 +13,16 @@ use crate::{
 
 /// What went wrong, for a message that names the place.
 pub type Outcome<T> = Result<T, String>;
+
+/// `InvalidData` that names the file.
+pub fn damaged(name: &str, what: impl std::fmt::Display) -> Error {
+    Error::invalid_data(format!("{name}: {what}"))
+}
+
+/// `UnsupportedFormat` that names the file.
+pub fn unknown(name: &str, what: impl std::fmt::Display) -> Error {
+    Error::unsupported_format(format!("{name}: {what}"))
+}
 
 /// Whether this number of a compression is known here.
 pub fn is_known(compression: u64) -> bool {

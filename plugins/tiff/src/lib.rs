@@ -10,6 +10,10 @@ mod ccitt;
 mod codec;
 mod file;
 mod imagej;
+// The decoder of the image plugin, compiled once more: plugins depend on the contract only.
+#[allow(dead_code)]
+#[path = "../../image/src/jpeg/mod.rs"]
+mod jpeg;
 mod jpeg_segment;
 mod metadata;
 mod ome;

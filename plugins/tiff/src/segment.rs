@@ -88,7 +88,7 @@ impl<'a> Decoder<'a> {
         let decoded = match &self.codec {
             Codec::Bytes => self.from_bytes(raw, shape, bytes)?,
             Codec::Ccitt => ccitt::decode(self.file, self.page, &raw, shape)?,
-            Codec::Jpeg(jpeg) => return self.fit(jpeg.decode(raw, shape, valid)?, shape, valid),
+            Codec::Jpeg(jpeg) => jpeg.decode(&raw)?,
             Codec::Image => codec::image(self.page, &raw, bytes).map_err(|what| self.file.damaged(what))?,
         };
         self.fit(decoded, shape, valid)
