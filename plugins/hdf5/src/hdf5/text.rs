@@ -68,13 +68,31 @@ fn longest(with: &Reading, dataset: &Dataset) -> Result<u64> {
                 if let Some(first) = slice.first_mut() {
                     *first = SliceDim::range(at, here);
                 }
-                let places = places(with, dataset, &slice)?;
-                longest = longest.max(places.iter().map(|p| p.length).max().unwrap_or(0));
+                longest = longer(dataset, &places(with, dataset, &slice)?, longest)?;
                 at += here;
             }
             Ok(longest)
         }
     }
+}
+
+/// The longest of these texts, or `longest`. Some writers store a NUL and more behind the text: those do not count, so
+/// a text is looked at when it claims to be longer than all before.
+fn longer(dataset: &Dataset, places: &[Place], longest: u64) -> Result<u64> {
+    let mut heaps = Heaps::of(&dataset.snapshot)?;
+    let mut longest = longest;
+    for place in places.iter().filter(|p| p.heap != 0) {
+        if place.length > longest {
+            longest = longest.max(bare(heaps.text(place)?).len() as u64);
+        }
+    }
+    Ok(longest)
+}
+
+/// A text up to its first NUL, as C sees it.
+fn bare(text: &[u8]) -> &[u8] {
+    let end = text.iter().position(|b| *b == 0).unwrap_or(text.len());
+    text.get(..end).unwrap_or_default()
 }
 
 /// Where a text lies.
@@ -112,12 +130,7 @@ pub(crate) fn read(with: &Reading, dataset: &Dataset, slice: &[SliceDim], out: &
     if dataset.layout == RawLayout::Inside {
         return inside(dataset, slice, width, out);
     }
-    let mut heaps = Heaps {
-        snapshot: &dataset.snapshot,
-        sizes: dataset.snapshot.sizes()?,
-        read: HashMap::new(),
-        bytes: 0,
-    };
+    let mut heaps = Heaps::of(&dataset.snapshot)?;
     for (place, out) in places(with, dataset, slice)?.iter().zip(out.chunks_exact_mut(width.max(1))) {
         put(heaps.text(place)?, out)?;
     }
@@ -138,10 +151,9 @@ fn by_library(dataset: &Dataset, slice: &[SliceDim]) -> Result<Vec<Vec<u8>>> {
     raw::read_text(&opened, &memory, Some(&ascending(slice)))
 }
 
-/// A text up to its first NUL, as C sees it.
 fn put(text: &[u8], out: &mut [u8]) -> Result<()> {
-    let end = text.iter().position(|b| *b == 0).unwrap_or(text.len());
-    let (Some(text), Some((head, tail))) = (text.get(..end), out.split_at_mut_checked(end)) else {
+    let text = bare(text);
+    let Some((head, tail)) = out.split_at_mut_checked(text.len()) else {
         return Err(Error::invalid_data("a text is longer than when the file was opened: reload"));
     };
     head.copy_from_slice(text);
@@ -166,7 +178,11 @@ struct Heap {
 /// Heaps that are kept while one part is read.
 const MAX_HEAP_BYTES: usize = 64 << 20;
 
-impl Heaps<'_> {
+impl<'a> Heaps<'a> {
+    fn of(snapshot: &'a Snapshot) -> Result<Heaps<'a>> {
+        Ok(Heaps { snapshot, sizes: snapshot.sizes()?, read: HashMap::new(), bytes: 0 })
+    }
+
     fn text(&mut self, place: &Place) -> Result<&[u8]> {
         if place.length == 0 || place.heap == 0 {
             return Ok(&[]);

@@ -10,15 +10,17 @@ mod dataset;
 mod driver;
 mod group;
 mod types;
+mod values;
 
 pub(crate) use attribute::attributes;
 pub(crate) use dataset::{
     ChunkRecord, OpenDataset, RawLayout, Selected, Space, chunk_record_at, chunk_records, create_info,
-    open_dataset, read_raw, read_text,
+    open_dataset,
 };
 pub(crate) use driver::{FileBytes, Sizes, file_sizes, open_file};
 pub(crate) use group::{LinkKind, ObjectKind, link_kind, list_links, object_kind, open_child, open_root};
 pub(crate) use types::{Class, Member, Order, Pad, TypeInfo, describe_type, native_type};
+pub(crate) use values::{read_raw, read_text};
 
 use std::ffi::CString;
 
