@@ -112,7 +112,7 @@ pub(super) fn remove(connection: &Connection, node: i64) -> Result<(), Failure> 
         )?
         .query_map([node], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
-    // Deepest first: a cascade through the self-reference would recurse.
+    // All at once: left to the cascade of foreign keys, a deep tree would recurse in the database.
     connection
         .prepare_cached(
             "DELETE FROM nodes WHERE id IN (SELECT descendant FROM nodes_closure WHERE ancestor = ?1) AND id <> 0",

@@ -87,7 +87,7 @@ pub fn compare_numbers(a: &Number, b: &Number) -> Ordering {
         (Some(a), Some(b)) => a.cmp(&b),
         (Some(a), None) => compare_mixed(a, float(b)),
         (None, Some(b)) => compare_mixed(b, float(a)).reverse(),
-        (None, None) => float(a).total_cmp(&float(b)).then(Ordering::Equal),
+        (None, None) => float(a).total_cmp(&float(b)),
     }
 }
 

@@ -48,7 +48,7 @@ fn directed(order: Ordering, descending: bool) -> Ordering {
 fn compare(a: Option<&Value>, b: Option<&Value>, descending: bool) -> Ordering {
     let (rank_a, rank_b) = (rank(a), rank(b));
     if rank_a == MISSING || rank_b == MISSING {
-        return rank_a.cmp(&rank_b).then(Ordering::Equal);
+        return rank_a.cmp(&rank_b);
     }
     let order = rank_a.cmp(&rank_b).then_with(|| match (a, b) {
         (Some(Value::Number(a)), Some(Value::Number(b))) => compare_numbers(a, b),
