@@ -1,0 +1,242 @@
+//! Arrays and tables as CSV, as NumPy's `savetxt` and pandas' `to_csv` write them.
+
+use tiled_plugin_api::{
+    author::{Context, EncodeRequest, Error, ErrorKind, Payload, Result, Serializer, Sink},
+    model::{ArrayStructure, DataType},
+};
+use tiled_tabular::{
+    Rows,
+    element::{Element, Style, element, member},
+    plain::cells,
+    table_rows,
+};
+
+/// CSV of an array of up to two axes: a line per row.
+pub struct ArrayCsv;
+
+/// CSV of a table, without its index; `header=absent` as a parameter of the media type leaves out the names.
+pub struct TableCsv;
+
+/// Text is passed on when there is this much of it.
+const PIECE_BYTES: usize = 32 << 10;
+
+impl Serializer for ArrayCsv {
+    fn encode(&self, cx: &Context, request: &EncodeRequest, payload: Payload, sink: &mut Sink) -> Result<()> {
+        let structure: ArrayStructure = request.structure()?;
+        let Payload::Array(mut slabs) = payload else {
+            return Err(Error::internal("an array serializer was given no array"));
+        };
+        if structure.shape.len() > 2 {
+            let lengths: Vec<String> = structure.shape.iter().map(u64::to_string).collect();
+            let message = format!(
+                "The shape of this data ({}) is incompatible with the requested format ({}). \
+                 Slice it or choose a different format.",
+                lengths.join(", "),
+                request.media_type
+            );
+            return Err(Error::new(ErrorKind::NotAcceptable, message));
+        }
+        let write = line_element(&structure)?;
+        let size = usize::try_from(structure.data_type.itemsize()).map_err(Error::internal)?;
+        let width = structure.shape.get(1).copied().unwrap_or(1);
+        let mut left: u64 = structure.shape.iter().product();
+        let (mut at, mut out) = (0, Vec::with_capacity(2 * PIECE_BYTES));
+        while let Some(slab) = slabs.next()? {
+            let items = if size == 0 { left } else { (slab.bytes.len() / size) as u64 };
+            left =
+                left.checked_sub(items).ok_or_else(|| Error::internal("more elements than the shape has"))?;
+            for place in 0..items as usize {
+                write(slab.bytes.get(place * size..(place + 1) * size).unwrap_or_default(), &mut out);
+                at += 1;
+                out.push(if at == width { b'\n' } else { b',' });
+                at %= width.max(1);
+                if out.len() >= PIECE_BYTES {
+                    cx.check()?;
+                    sink.put(&out)?;
+                    out.clear();
+                }
+            }
+        }
+        if left > 0 {
+            return Err(Error::invalid_data(format!("{left} elements of the array are missing")));
+        }
+        sink.put(&out)
+    }
+}
+
+/// Records of a list of records are the columns of its lines.
+fn line_element(structure: &ArrayStructure) -> Result<Element> {
+    let DataType::Struct { fields, .. } = &structure.data_type else {
+        return element(&structure.data_type, Style::Plain);
+    };
+    if structure.shape.len() > 1 {
+        return element(&structure.data_type, Style::Repr);
+    }
+    let mut members = Vec::with_capacity(fields.len());
+    let mut at = 0;
+    for field in fields {
+        let size = usize::try_from(field.nbytes()).map_err(Error::internal)?;
+        members.push((at..at + size, member(field, Style::Plain)?));
+        at += size;
+    }
+    Ok(Box::new(move |bytes, out| {
+        for (place, (range, write)) in members.iter().enumerate() {
+            if place > 0 {
+                out.push(b',');
+            }
+            write(bytes.get(range.clone()).unwrap_or_default(), out);
+        }
+    }))
+}
+
+impl Serializer for TableCsv {
+    fn encode(&self, cx: &Context, request: &EncodeRequest, payload: Payload, sink: &mut Sink) -> Result<()> {
+        let mut rows = table_rows(cx, request, payload)?.without_index()?;
+        if request.parameter("header") != Some("absent") {
+            let mut out = Vec::new();
+            let names: Vec<&[u8]> =
+                rows.schema.fields().iter().map(|field| field.name().as_bytes()).collect();
+            for (place, name) in names.iter().enumerate() {
+                if place > 0 {
+                    out.push(b',');
+                }
+                push_quoted(&mut out, name, b',', names.len() == 1);
+            }
+            out.push(b'\n');
+            sink.put(&out)?;
+        }
+        write_rows(&mut rows, b',', sink)
+    }
+}
+
+/// The rows as lines.
+///
+/// # Errors
+/// Those of the rows and the sink.
+pub fn write_rows(rows: &mut Rows, delimiter: u8, sink: &mut Sink) -> Result<()> {
+    let mut out = Vec::with_capacity(2 * PIECE_BYTES);
+    let mut text = Vec::new();
+    while let Some(batch) = rows.next()? {
+        let cells = batch.columns().iter().map(|column| cells(column)).collect::<Result<Vec<_>>>()?;
+        for row in 0..batch.num_rows() {
+            for (place, cell) in cells.iter().enumerate() {
+                if place > 0 {
+                    out.push(delimiter);
+                }
+                text.clear();
+                cell(row, &mut text);
+                push_quoted(&mut out, &text, delimiter, cells.len() == 1);
+            }
+            out.push(b'\n');
+            if out.len() >= PIECE_BYTES {
+                sink.put(&out)?;
+                out.clear();
+            }
+        }
+    }
+    sink.put(&out)
+}
+
+/// A field in quotes where it needs them: Python's `QUOTE_MINIMAL`. A line of one empty field needs them too.
+fn push_quoted(out: &mut Vec<u8>, text: &[u8], delimiter: u8, alone: bool) {
+    let special = |byte: &u8| *byte == delimiter || matches!(byte, b'"' | b'\n' | b'\r');
+    if !text.iter().any(special) && !(alone && text.is_empty()) {
+        out.extend_from_slice(text);
+        return;
+    }
+    out.push(b'"');
+    for byte in text {
+        if *byte == b'"' {
+            out.push(b'"');
+        }
+        out.push(*byte);
+    }
+    out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+    use serde_json::json;
+    use tiled_plugin_api::{
+        author::one_batch,
+        model::{Field, StructureFamily},
+        testing::{encode, one_slab},
+    };
+
+    use super::*;
+
+    fn request(family: StructureFamily, structure: serde_json::Value, media_type: &str) -> EncodeRequest {
+        EncodeRequest {
+            media_type: media_type.into(),
+            structure_family: family,
+            structure,
+            metadata: json!({}),
+            specs: vec![],
+            key: String::new(),
+            fields: None,
+        }
+    }
+
+    fn array(data_type: DataType, shape: &[u64], bytes: Vec<u8>) -> Result<String> {
+        let structure = ArrayStructure::single_chunk(data_type, shape.to_vec());
+        let request = request(StructureFamily::Array, serde_json::to_value(structure).unwrap(), "text/csv");
+        let rows = shape.first().copied().unwrap_or(1);
+        encode(&ArrayCsv, &request, one_slab(rows, bytes)).map(|bytes| String::from_utf8(bytes).unwrap())
+    }
+
+    fn bytes_type() -> DataType {
+        DataType::from_numpy_str("|u1").unwrap()
+    }
+
+    #[test]
+    fn rows_of_an_array_are_lines() {
+        assert_eq!(array(bytes_type(), &[2, 2], vec![1, 2, 3, 4]).unwrap(), "1,2\n3,4\n");
+        assert_eq!(array(bytes_type(), &[2], vec![1, 2]).unwrap(), "1\n2\n");
+        assert_eq!(array(bytes_type(), &[], vec![7]).unwrap(), "7\n");
+        let record = DataType::record(vec![
+            Field::new("a", bytes_type()),
+            Field::new("b", DataType::from_numpy_str("<f4").unwrap()),
+        ]);
+        assert_eq!(
+            array(record, &[1], [vec![1], 2.5_f32.to_le_bytes().to_vec()].concat()).unwrap(),
+            "1,2.5\n"
+        );
+    }
+
+    #[test]
+    fn three_axes_are_refused_in_tileds_words() {
+        let error = array(bytes_type(), &[3, 4, 5], vec![0; 60]).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::NotAcceptable);
+        assert_eq!(
+            error.message,
+            "The shape of this data (3, 4, 5) is incompatible with the requested format (text/csv). \
+             Slice it or choose a different format."
+        );
+    }
+
+    #[test]
+    fn tables_are_quoted_where_needed() {
+        let words: ArrayRef = Arc::new(StringArray::from(vec![Some("a,b"), None, Some("say \"x\"")]));
+        let numbers: ArrayRef = Arc::new(Float64Array::from(vec![Some(1.0), Some(f64::NAN), None]));
+        let batch = RecordBatch::try_from_iter([("w", words), ("n", numbers)]).unwrap();
+        let text = |media_type: &str| {
+            let request = request(StructureFamily::Table, json!({}), media_type);
+            String::from_utf8(encode(&TableCsv, &request, Payload::Table(one_batch(batch.clone()))).unwrap())
+                .unwrap()
+        };
+        assert_eq!(text("text/csv"), "w,n\n\"a,b\",1.0\n,\n\"say \"\"x\"\"\",\n");
+        assert_eq!(text("text/csv;header=absent"), "\"a,b\",1.0\n,\n\"say \"\"x\"\"\",\n");
+    }
+
+    #[test]
+    fn a_line_of_one_missing_value_is_not_blank() {
+        let words: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), None]));
+        let batch = RecordBatch::try_from_iter([("w", words)]).unwrap();
+        let request = request(StructureFamily::Table, json!({}), "text/csv");
+        let bytes = encode(&TableCsv, &request, Payload::Table(one_batch(batch))).unwrap();
+        assert_eq!(bytes, b"w\na\n\"\"\n");
+    }
+}
