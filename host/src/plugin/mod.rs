@@ -55,6 +55,7 @@ pub struct Plugins {
     loaded: Vec<Arc<LoadedPlugin>>,
     registry: Registry,
     left_out: Vec<LeftOut>,
+    host: Host,
 }
 
 impl Plugins {
@@ -93,7 +94,7 @@ impl Plugins {
         if !survey.fatal.is_empty() {
             return Err(PluginError(survey.fatal));
         }
-        Ok(Plugins { loaded, registry, left_out: survey.left_out })
+        Ok(Plugins { loaded, registry, left_out: survey.left_out, host: host("") })
     }
 
     /// The reader of a mimetype: exact with its parameters, then without.
@@ -141,6 +142,11 @@ impl Plugins {
     /// The media type of a short name: `csv`.
     pub fn media_type_of_alias(&self, alias: &str) -> Option<&str> {
         self.registry.media_type_of_alias(alias)
+    }
+
+    /// The host's services, for an [`OpenRequest`](tiled_plugin_api::author::OpenRequest): a loaded plugin has its own.
+    pub fn host(&self) -> Host {
+        self.host.clone()
     }
 
     /// Every plugin and every file that is left out, and why.
