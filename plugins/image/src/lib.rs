@@ -9,12 +9,15 @@ mod bmp;
 mod gif_file;
 mod jpeg;
 mod jpeg_file;
+mod levels;
 mod picture;
 mod png_file;
+mod png_serializer;
 mod reader;
 mod webp_file;
 
 pub use picture::Format;
+pub use png_serializer::PngSerializer;
 pub use reader::ImageReader;
 
 tiled_plugin_api::export_plugin! {
@@ -37,5 +40,8 @@ tiled_plugin_api::export_plugin! {
             sequence: "multipart/related;type=image/bmp",
         },
         ImageReader(Format::Webp) => { mimetypes: ["image/webp"], extensions: [".webp"] },
+    ],
+    serializers: [
+        PngSerializer => { families: ["array"], media_types: ["image/png"], aliases: { "png": "image/png" } },
     ],
 }

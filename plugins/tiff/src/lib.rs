@@ -22,11 +22,13 @@ mod predictor;
 mod read;
 mod reader;
 mod segment;
+mod serializer;
 mod series;
 mod shaped;
 mod stack;
 
 pub use reader::TiffReader;
+pub use serializer::TiffSerializer;
 
 tiled_plugin_api::export_plugin! {
     name: "tiff",
@@ -35,6 +37,13 @@ tiled_plugin_api::export_plugin! {
             mimetypes: ["image/tiff"],
             extensions: [".tif", ".tiff", ".tf8", ".btf", ".stk", ".lsm", ".svs"],
             sequence: "multipart/related;type=image/tiff",
+        },
+    ],
+    serializers: [
+        TiffSerializer => {
+            families: ["array"],
+            media_types: ["image/tiff"],
+            aliases: { "tif": "image/tiff", "tiff": "image/tiff" },
         },
     ],
 }

@@ -64,8 +64,6 @@ pub struct Page {
     pub sub_ifds: Vec<u64>,
     /// ImageDescription, and a second one.
     pub descriptions: [String; 2],
-    /// Software.
-    pub software: String,
     /// What sparse strips are filled with.
     pub nodata: f64,
 }
@@ -100,7 +98,11 @@ impl Page {
         let rows_per_strip = rows_per_strip(file, &directory, length)?;
         let (offsets, counts) = places(file, &directory)?;
         let depth = number(32997, 1)?.max(1);
-        let planar = number(284, 1)? == 2 && (photometric == 2 || samples > 1);
+        if directory.tag(284).is_some_and(|tag| !matches!(tag.kind, 3 | 4)) {
+            // tifffile takes such files for planar ones, whatever is stored: there is no telling.
+            return Err(file.damaged("PlanarConfiguration is not a number"));
+        }
+        let planar = number(284, 1)? != 1 && (photometric == 2 || samples > 1);
         let (shaped, shape, axes) = shapes(photometric, samples, planar, [depth, length, width]);
         let layout = Layout {
             shaped,
@@ -121,7 +123,6 @@ impl Page {
         let mut page = Page {
             dtype: dtype(&layout),
             descriptions: [directory.text(file, 270, 0)?, directory.text(file, 270, 1)?],
-            software: directory.text(file, 305, 0)?,
             sub_ifds: directory.numbers(file, 330)?.unwrap_or_default(),
             nodata: directory.text(file, 42113, 0)?.replace(',', ".").parse().unwrap_or(0.0),
             directory,

@@ -44,10 +44,6 @@ pub enum Colors {
 
 /// A decoded picture.
 pub struct Picture {
-    /// Columns.
-    pub width: usize,
-    /// Rows.
-    pub height: usize,
     /// Samples of a pixel: 1, 3 or 4.
     pub components: usize,
     /// Rows of pixels of samples.
@@ -77,6 +73,5 @@ pub fn decode(bytes: &[u8], tables: Option<&[u8]>, colors: Colors) -> Outcome<Pi
     let planes = frame.planes();
     let conversion = if colors == Colors::Keep { color::Conversion::None } else { stream.conversion(&frame) };
     let samples = upsample::interleave(&frame, &planes, conversion);
-    let (width, height, components) = (frame.width, frame.height, frame.components.len());
-    Ok(Picture { width, height, components, samples, is_complete: stream.is_complete })
+    Ok(Picture { components: frame.components.len(), samples, is_complete: stream.is_complete })
 }

@@ -1,0 +1,181 @@
+//! Values to grey levels: single precision, the 1st percentile black, the 99th white, as NumPy counts them.
+
+use tiled_plugin_api::prelude::{DataType, Endianness, Kind};
+
+/// Whether values of this type have grey levels.
+pub fn has_levels(dtype: &DataType) -> bool {
+    reader(dtype).is_some()
+}
+
+/// A grey level for each value; `None` for types that have none and for no values at all.
+pub fn levels(bytes: &[u8], dtype: &DataType) -> Option<Vec<u8>> {
+    let size = usize::try_from(dtype.itemsize()).ok().filter(|size| *size > 0)?;
+    let read = reader(dtype)?;
+    if bytes.len() < size {
+        return None;
+    }
+    match (dtype.kind(), size) {
+        (Kind::Bool | Kind::Uint | Kind::Int, 1) => Some(by_table(bytes.iter().map(|b| usize::from(*b)), 256, |i| read(&[i as u8]))),
+        (Kind::Uint | Kind::Int, 2) => {
+            let pairs = bytes.as_chunks::<2>().0.iter().map(|b| usize::from(u16::from_ne_bytes(*b)));
+            Some(by_table(pairs, 1 << 16, |i| read(&(i as u16).to_ne_bytes())))
+        }
+        _ => {
+            let values: Vec<f32> = bytes.chunks_exact(size).map(read).collect();
+            let scale = Scale::of_values(&values);
+            Some(values.iter().map(|value| scale.level(*value)).collect())
+        }
+    }
+}
+
+/// How to read a value of this type.
+fn reader(dtype: &DataType) -> Option<fn(&[u8]) -> f32> {
+    let is_big = dtype.endianness() == Endianness::Big;
+    macro_rules! number {
+        ($type:ty) => {
+            if is_big {
+                |b| b.as_array().map_or(f32::NAN, |b| <$type>::from_be_bytes(*b) as f32)
+            } else {
+                |b| b.as_array().map_or(f32::NAN, |b| <$type>::from_le_bytes(*b) as f32)
+            }
+        };
+    }
+    Some(match (dtype.kind(), dtype.itemsize()) {
+        (Kind::Bool, 1) => |b| if b.first() == Some(&0) { 0.0 } else { 1.0 },
+        (Kind::Uint, 1) => number!(u8),
+        (Kind::Uint, 2) => number!(u16),
+        (Kind::Uint, 4) => number!(u32),
+        (Kind::Uint, 8) => number!(u64),
+        (Kind::Int, 1) => number!(i8),
+        (Kind::Int, 2) => number!(i16),
+        (Kind::Int, 4) => number!(i32),
+        (Kind::Int | Kind::Datetime | Kind::Timedelta, 8) => number!(i64),
+        // Of complex numbers the real part, which stands first.
+        (Kind::Float, 4) | (Kind::Complex, 8) => {
+            if is_big {
+                |b| b.first_chunk().map_or(f32::NAN, |b| f32::from_be_bytes(*b))
+            } else {
+                |b| b.first_chunk().map_or(f32::NAN, |b| f32::from_le_bytes(*b))
+            }
+        }
+        (Kind::Float, 8) | (Kind::Complex, 16) => {
+            if is_big {
+                |b| b.first_chunk().map_or(f32::NAN, |b| f64::from_be_bytes(*b) as f32)
+            } else {
+                |b| b.first_chunk().map_or(f32::NAN, |b| f64::from_le_bytes(*b) as f32)
+            }
+        }
+        (Kind::Float, 2) => {
+            if is_big {
+                |b| b.as_array().map_or(f32::NAN, |b| half(u16::from_be_bytes(*b)))
+            } else {
+                |b| b.as_array().map_or(f32::NAN, |b| half(u16::from_le_bytes(*b)))
+            }
+        }
+        _ => return None,
+    })
+}
+
+/// A float of 16 bits.
+fn half(bits: u16) -> f32 {
+    let (sign, exponent, fraction) = (u32::from(bits >> 15) << 31, u32::from(bits >> 10) & 31, u32::from(bits) & 1023);
+    match exponent {
+        0 => {
+            let value = fraction as f32 * 2f32.powi(-24);
+            if sign == 0 { value } else { -value }
+        }
+        31 => f32::from_bits(sign | 0x7f80_0000 | (fraction << 13)),
+        _ => f32::from_bits(sign | ((exponent + 112) << 23) | (fraction << 13)),
+    }
+}
+
+/// Levels of values of which there are few: counted, not sorted, and looked up.
+fn by_table(places: impl Iterator<Item = usize> + Clone, kinds: usize, read: impl Fn(usize) -> f32) -> Vec<u8> {
+    let mut counts = vec![0usize; kinds];
+    places.clone().for_each(|place| counts[place] += 1);
+    let mut found: Vec<(f32, usize)> =
+        counts.iter().enumerate().filter(|(_, count)| **count > 0).map(|(i, count)| (read(i), *count)).collect();
+    found.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let total = found.iter().map(|(_, count)| count).sum();
+    let nth = |n: usize| {
+        let mut before = 0;
+        let at = found.iter().find(|(_, count)| {
+            before += count;
+            n < before
+        });
+        at.map_or(f32::NAN, |(value, _)| *value)
+    };
+    let scale = Scale::new(total, nth);
+    let table: Vec<u8> = (0..kinds).map(|i| scale.level(read(i))).collect();
+    places.map(|place| table[place]).collect()
+}
+
+/// What is black and how much lies between black and white.
+struct Scale {
+    low: f32,
+    span: f32,
+}
+
+impl Scale {
+    fn new(total: usize, mut nth: impl FnMut(usize) -> f32) -> Self {
+        let low = percentile(total, 0.01, &mut nth);
+        let high = percentile(total, 0.99, &mut nth);
+        Scale { low, span: high - low }
+    }
+
+    fn of_values(values: &[f32]) -> Self {
+        if values.iter().any(|value| value.is_nan()) {
+            return Scale { low: f32::NAN, span: f32::NAN };
+        }
+        let mut sorted = values.to_vec();
+        let nth = |n: usize| {
+            let n = n.min(sorted.len().saturating_sub(1));
+            *sorted.select_nth_unstable_by(n, f32::total_cmp).1
+        };
+        Scale::new(values.len(), nth)
+    }
+
+    /// NaN, as of 0 / 0 where all values are alike, is black.
+    fn level(&self, value: f32) -> u8 {
+        let part = ((value - self.low) / self.span).clamp(0.0, 1.0);
+        (part * 255.0).round_ties_even() as u8
+    }
+}
+
+/// NumPy's linear percentile of single precision.
+fn percentile(total: usize, q: f64, nth: &mut impl FnMut(usize) -> f32) -> f32 {
+    let last = total.saturating_sub(1);
+    let at = last as f64 * q;
+    let before = at.floor();
+    let part = at - before;
+    let (a, b) = (nth(before as usize), nth((before as usize + 1).min(last)));
+    let difference = b - a;
+    if part >= 0.5 { b - difference * (1.0 - part) as f32 } else { a + difference * part as f32 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counted_and_sorted_values_get_the_same_levels() {
+        let values: Vec<u16> = (0..5000u32).map(|i| (i * i % 7919) as u16).collect();
+        let narrow: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let wide: Vec<u8> = values.iter().flat_map(|v| f32::from(*v).to_le_bytes()).collect();
+        let counted = levels(&narrow, &DataType::native(Kind::Uint, 2));
+        assert_eq!(counted, levels(&wide, &DataType::native(Kind::Float, 4)));
+        assert!(counted.is_some_and(|levels| levels.contains(&0) && levels.contains(&255)));
+    }
+
+    #[test]
+    fn values_without_contrast_are_black() {
+        assert_eq!(levels(&[7; 12], &DataType::native(Kind::Uint, 1)), Some(vec![0; 12]));
+        let with_nan: Vec<u8> = [1f32, f32::NAN, 3.0].iter().flat_map(|v| v.to_le_bytes()).collect();
+        assert_eq!(levels(&with_nan, &DataType::native(Kind::Float, 4)), Some(vec![0; 3]));
+    }
+
+    #[test]
+    fn halves_widen() {
+        assert_eq!([0x3c00, 0xc000, 0x0001, 0x7c00].map(half), [1.0, -2.0, 2f32.powi(-24), f32::INFINITY]);
+    }
+}
