@@ -88,7 +88,7 @@ impl Parser<'_> {
             Some('{') => self.dict(depth),
             Some('(') => self.sequence(')', depth),
             Some('[') => self.sequence(']', depth),
-            Some('\'' | '"') => self.text(false).map(Literal::Text),
+            Some('\'' | '"') => self.text().map(Literal::Text),
             Some(c) if c.is_ascii_digit() || c == '-' => self.integer(),
             Some(c) if c.is_ascii_alphabetic() => self.word(),
             _ => Err(self.error("no value")),
@@ -155,13 +155,13 @@ impl Parser<'_> {
         for prefix in ['u', 'b'] {
             if let Some(rest) = self.rest.strip_prefix(prefix).filter(|rest| rest.starts_with(['\'', '"'])) {
                 self.rest = rest;
-                return self.text(prefix == 'b').map(Literal::Text);
+                return self.text().map(Literal::Text);
             }
         }
         Err(self.error("an unknown word"))
     }
 
-    fn text(&mut self, _bytes: bool) -> Result<String> {
+    fn text(&mut self) -> Result<String> {
         let mut chars = self.rest.chars();
         let quote = chars.next();
         let mut text = String::new();

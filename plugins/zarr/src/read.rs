@@ -12,8 +12,9 @@ use tiled_plugin_api::{
 };
 
 use crate::{
-    chunk::{Job, Part, Span, combine, place, split},
+    chunk::Job,
     meta::ArrayMeta,
+    parts::{Part, Span, combine, place, split},
 };
 
 /// Smaller reads are not worth a second thread.

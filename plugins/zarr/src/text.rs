@@ -7,10 +7,12 @@ use tiled_plugin_api::{
 };
 
 use crate::{
-    chunk::{Bytes, Index, Part, Span, combine, load, split},
     codec::{Body, Chain},
     meta::Element,
+    parts::{Part, Span, combine, place, split},
     read::Stored,
+    shard::Index,
+    stored::{Bytes, load},
 };
 
 /// Arrays of more texts are not read through to find the longest.
@@ -97,7 +99,7 @@ fn visit(
             None => None,
         };
         let spans: Vec<Span> = parts.iter().map(|part| part.span).collect();
-        let at = crate::chunk::place(0, parts)?;
+        let at = place(0, parts)?;
         each(&spans, &meta.chunk_shape, 0, at as isize, &mut |inside, number| {
             let value = match &values {
                 Some(values) => values.get(inside).map(Vec::as_slice).unwrap_or_default(),
@@ -147,7 +149,7 @@ fn values(bytes: &dyn Bytes, chain: &Chain, shape: &[u64], fill: &[u8]) -> Resul
                 let Some(inner) = index.of(parts, bytes)? else { return Ok(()) };
                 let mut inner = self::values(&inner, &shards.chain, &shards.chunk_shape, fill)?;
                 let spans: Vec<Span> = parts.iter().map(|part| part.span).collect();
-                let at = crate::chunk::place(0, parts)? as isize;
+                let at = place(0, parts)? as isize;
                 each(&spans, &shards.chunk_shape, 0, at, &mut |inside, number| {
                     if let (Some(from), Some(to)) = (inner.get_mut(inside), values.get_mut(number)) {
                         std::mem::swap(from, to);

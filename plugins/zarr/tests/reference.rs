@@ -9,9 +9,9 @@ use std::{fs, path::Path};
 
 use serde_json::{Value, json};
 use tiled_plugin_api::{
-    author::{Adapter, Reader},
+    author::{Adapter, Context, Reader},
     model::{ArrayStructure, ChildrenRequest, SliceDim, StructureFamily},
-    testing::{open_path, read_slice},
+    testing::{open_request, read_slice},
 };
 use tiled_zarr::ZarrReader;
 
@@ -101,11 +101,16 @@ fn what_is_served_is_written_down() {
     let folder = std::env::var("TILED_DUMP").unwrap();
     fs::create_dir_all(&folder).unwrap();
     let mut lines = vec![];
-    for (number, file) in files.lines().enumerate() {
+    for (number, line) in files.lines().enumerate() {
+        // A file, or a file, a tab, and what a catalog says of its structure.
+        let (file, structure) = line.split_once('\t').unwrap_or((line, "null"));
         let random = number as u64 + 1;
         let mut dump = Dump { folder: Path::new(&folder), file, lines: std::mem::take(&mut lines), random };
-        let reader: &dyn Reader = &ZarrReader;
-        match open_path(reader, "", Path::new(file)) {
+        let opened = open_request("", &[Path::new(file)]).and_then(|mut request| {
+            request.structure = serde_json::from_str(structure).unwrap();
+            ZarrReader.open(&Context::unbounded(), request)
+        });
+        match opened {
             Ok(adapter) => dump.node(&*adapter, ""),
             Err(error) => dump.line("", json!({"error": error.to_string()})),
         }

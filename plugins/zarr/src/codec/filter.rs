@@ -103,7 +103,7 @@ fn map(
     to: Number,
     mut change: impl FnMut(Value) -> Value,
 ) -> Outcome<()> {
-    if bytes.len() / from.size != out.len() / to.size || bytes.len() % from.size != 0 {
+    if bytes.len() / from.size != out.len() / to.size || !bytes.len().is_multiple_of(from.size) {
         return Err(format!("{} bytes are not the elements of the chunk", bytes.len()));
     }
     for (from_bytes, to_bytes) in bytes.chunks_exact(from.size).zip(out.chunks_exact_mut(to.size)) {
