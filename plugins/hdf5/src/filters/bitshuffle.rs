@@ -49,7 +49,9 @@ pub fn decode(input: &[u8], out: &mut [u8], cd: &[u32], element_size: usize) -> 
     };
     let out = head(out, total)?;
     if size == 0 || !total.is_multiple_of(size) {
-        return Err(Error::invalid_data(format!("{total} bytes are no whole number of {size}-byte elements")));
+        return Err(Error::invalid_data(format!(
+            "{total} bytes are no whole number of {size}-byte elements"
+        )));
     }
     let block = if block == 0 { (8192 / size / GROUP * GROUP).max(128) } else { block };
     if block % GROUP != 0 {
@@ -93,9 +95,12 @@ fn blocks(
         let packed = body.get(4..).and_then(|body| body.get(..length)).ok_or_else(truncated)?;
         body = body.get(4 + length..).unwrap_or_default();
         let bits = encoded.get_mut(..n).unwrap_or_default();
-        let got = if codec == Codec::Lz4 { lz4::block(packed, bits)? } else { zstandard::decode(packed, bits)? };
+        let got =
+            if codec == Codec::Lz4 { lz4::block(packed, bits)? } else { zstandard::decode(packed, bits)? };
         if got != n {
-            return Err(Error::invalid_data(format!("a block decodes to {got} bytes where {n} were expected")));
+            return Err(Error::invalid_data(format!(
+                "a block decodes to {got} bytes where {n} were expected"
+            )));
         }
         transpose::unbitshuffle(bits, planes, part, size);
     }

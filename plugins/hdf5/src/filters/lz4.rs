@@ -43,7 +43,8 @@ pub fn decode(input: &[u8], out: &mut [u8]) -> Result<usize> {
     let mut at = 12usize;
     for part in out.chunks_mut(block_bytes.max(1)) {
         let length = be_u32(input, at)? as usize;
-        let encoded = at.checked_add(4).and_then(|at| input.get(at..)?.get(..length)).ok_or_else(truncated)?;
+        let encoded =
+            at.checked_add(4).and_then(|at| input.get(at..)?.get(..length)).ok_or_else(truncated)?;
         at += 4 + length;
         if length == part.len() {
             part.copy_from_slice(encoded);

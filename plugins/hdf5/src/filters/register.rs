@@ -36,7 +36,8 @@ pub fn register_with_libhdf5() {
     });
 }
 
-type Callback = unsafe extern "C" fn(c_uint, usize, *const c_uint, usize, *mut usize, *mut *mut c_void) -> usize;
+type Callback =
+    unsafe extern "C" fn(c_uint, usize, *const c_uint, usize, *mut usize, *mut *mut c_void) -> usize;
 
 fn register(id: u32, name: &'static CStr, filter: Callback) {
     let class = H5Z_class2_t {
@@ -80,7 +81,8 @@ unsafe extern "C" fn callback<const ID: u32>(
     // SAFETY: the caller's promise; `buf` and `buf_size` are written only below.
     let input = unsafe { std::slice::from_raw_parts((*buf).cast::<u8>(), nbytes) };
     // No panic may cross into C.
-    let Ok(Some((decoded, len, capacity))) = catch_unwind(AssertUnwindSafe(|| replace(&filter, input))) else {
+    let Ok(Some((decoded, len, capacity))) = catch_unwind(AssertUnwindSafe(|| replace(&filter, input)))
+    else {
         return 0;
     };
     // SAFETY: the old buffer is libhdf5's and no longer borrowed; the new one is from its allocator, too.

@@ -70,7 +70,9 @@ fn unbit(bits: &[u8], out: &mut [u8]) {
 
 /// Transposes the 8x8 bit matrix whose rows are the bytes of `x`.
 fn transpose_8x8(mut x: u64) -> u64 {
-    for (shift, mask) in [(7, 0x00aa_00aa_00aa_00aa), (14, 0x0000_cccc_0000_cccc), (28, 0x0000_0000_f0f0_f0f0)] {
+    for (shift, mask) in
+        [(7, 0x00aa_00aa_00aa_00aa), (14, 0x0000_cccc_0000_cccc), (28, 0x0000_0000_f0f0_f0f0)]
+    {
         let t = (x ^ (x >> shift)) & mask;
         x ^= t ^ (t << shift);
     }
@@ -143,11 +145,8 @@ fn unbit_simd(bits: &[u8], out: &mut [u8]) -> usize {
 
 /// Pairs of rows that the three rounds of an 8x8 bit transpose swap.
 #[cfg(target_arch = "x86_64")]
-const ROUNDS: [[(usize, usize); 4]; 3] = [
-    [(0, 4), (1, 5), (2, 6), (3, 7)],
-    [(0, 2), (1, 3), (4, 6), (5, 7)],
-    [(0, 1), (2, 3), (4, 5), (6, 7)],
-];
+const ROUNDS: [[(usize, usize); 4]; 3] =
+    [[(0, 4), (1, 5), (2, 6), (3, 7)], [(0, 2), (1, 3), (4, 6), (5, 7)], [(0, 1), (2, 3), (4, 5), (6, 7)]];
 
 #[cfg(target_arch = "x86_64")]
 fn unbit_sse2(bits: &[u8], out: &mut [u8], from: usize) -> usize {
@@ -231,7 +230,8 @@ unsafe fn unbit_avx2(bits: &[u8], out: &mut [u8]) -> usize {
 #[inline]
 fn swap_avx2<const S: i32>(r: &mut [__m256i; 8], pairs: [(usize, usize); 4], mask: i8) {
     for (a, b) in pairs {
-        let t = _mm256_and_si256(_mm256_xor_si256(_mm256_srli_epi16::<S>(r[a]), r[b]), _mm256_set1_epi8(mask));
+        let t =
+            _mm256_and_si256(_mm256_xor_si256(_mm256_srli_epi16::<S>(r[a]), r[b]), _mm256_set1_epi8(mask));
         r[b] = _mm256_xor_si256(r[b], t);
         r[a] = _mm256_xor_si256(r[a], _mm256_slli_epi16::<S>(t));
     }

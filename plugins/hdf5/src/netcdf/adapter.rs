@@ -107,7 +107,10 @@ impl NetcdfAdapter {
 
 impl Node {
     fn of(mut group: Group) -> Node {
-        let below = std::mem::take(&mut group.groups).into_iter().map(|(name, group)| (name, Node::of(group))).collect();
+        let below = std::mem::take(&mut group.groups)
+            .into_iter()
+            .map(|(name, group)| (name, Node::of(group)))
+            .collect();
         let view = cf::decode(&group);
         Node { variables: group.variables, view, below, broken: group.broken }
     }
@@ -165,7 +168,13 @@ impl State {
         }
     }
 
-    fn data_type(&self, cx: &Context, path: &str, variable: &Variable, decoded: &Decoded) -> Result<DataType> {
+    fn data_type(
+        &self,
+        cx: &Context,
+        path: &str,
+        variable: &Variable,
+        decoded: &Decoded,
+    ) -> Result<DataType> {
         Ok(match &decoded.recipe {
             Recipe::Plain(data_type) => data_type.clone(),
             Recipe::Numbers(numeric) => numeric.data_type(),
@@ -203,7 +212,13 @@ impl State {
         Ok(4 * longest)
     }
 
-    fn texts(&self, cx: &Context, variable: &Variable, decoded: &Decoded, slice: &[SliceDim]) -> Result<Vec<String>> {
+    fn texts(
+        &self,
+        cx: &Context,
+        variable: &Variable,
+        decoded: &Decoded,
+        slice: &[SliceDim],
+    ) -> Result<Vec<String>> {
         let Recipe::Text { size, latin, missing } = &decoded.recipe else { return Ok(vec![]) };
         let count = elements(slice)?;
         if *size == 0 {
@@ -239,11 +254,13 @@ impl State {
             Recipe::Plain(_) if variable.shape.contains(&0) => out.fill(0),
             Recipe::Plain(_) => self.values.read(cx, variable, &whole(variable, slice), out)?,
             Recipe::Numbers(numeric) => {
-                let stored = self.stored(cx, variable, slice, elements(slice)?.checked_mul(numeric.from.size()))?;
+                let stored =
+                    self.stored(cx, variable, slice, elements(slice)?.checked_mul(numeric.from.size()))?;
                 numeric.apply(&stored, out);
             }
             Recipe::Text { .. } => {
-                let width = usize::try_from(self.width(cx, path, variable, decoded)?).map_err(Error::internal)?;
+                let width =
+                    usize::try_from(self.width(cx, path, variable, decoded)?).map_err(Error::internal)?;
                 let texts = self.texts(cx, variable, decoded, slice)?;
                 for (text, place) in texts.iter().zip(out.chunks_exact_mut(width)) {
                     put_text(text, place).map_err(|error| error.within(format!("variable {path}")))?;

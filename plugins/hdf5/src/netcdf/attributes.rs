@@ -82,8 +82,7 @@ pub(crate) fn read_attributes(object: &Id) -> Result<Vec<(String, Found)>> {
             let data = (&raw mut names).cast::<c_void>();
             let order = H5_iter_order_t::H5_ITER_INC;
             // SAFETY: the callback gets `names`, which outlives the call.
-            let status =
-                unsafe { H5Aiterate2(object.get(), by, order, &raw mut index, Some(collect), data) };
+            let status = unsafe { H5Aiterate2(object.get(), by, order, &raw mut index, Some(collect), data) };
             (status >= 0).then_some(names)
         });
         let names = listed.ok_or_else(|| Error::invalid_data("the attributes cannot be listed"))?;
@@ -95,7 +94,12 @@ pub(crate) fn read_attributes(object: &Id) -> Result<Vec<(String, Found)>> {
     })
 }
 
-unsafe extern "C" fn collect(_: hid_t, name: *const c_char, _: *const H5A_info_t, data: *mut c_void) -> herr_t {
+unsafe extern "C" fn collect(
+    _: hid_t,
+    name: *const c_char,
+    _: *const H5A_info_t,
+    data: *mut c_void,
+) -> herr_t {
     // SAFETY: `data` is the list of `read_attributes`, `name` a C string.
     let (names, name) = unsafe { (&mut *data.cast::<Vec<CString>>(), CStr::from_ptr(name)) };
     names.push(name.to_owned());
@@ -192,7 +196,8 @@ fn texts(mut all: Vec<String>) -> Attr {
 }
 
 fn strings(opened: &Opened) -> Option<Found> {
-    let count = opened.count.checked_mul(size_of::<usize>()).filter(|all| *all <= MAX_BYTES)? / size_of::<usize>();
+    let count =
+        opened.count.checked_mul(size_of::<usize>()).filter(|all| *all <= MAX_BYTES)? / size_of::<usize>();
     let mut pointers = vec![std::ptr::null_mut::<c_char>(); count];
     if count > 0 {
         // SAFETY: `pointers` has one for every element.

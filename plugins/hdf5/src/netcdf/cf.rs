@@ -84,7 +84,9 @@ pub(crate) struct Factor {
 pub(crate) fn decode(group: &Group) -> View {
     let mut coordinates = HashSet::new();
     let mut attrs = shown(&group.attrs);
-    if let Some(Attr::Text(names)) = group.attrs.iter().find(|(name, _)| name == "coordinates").map(|(_, v)| v) {
+    if let Some(Attr::Text(names)) =
+        group.attrs.iter().find(|(name, _)| name == "coordinates").map(|(_, v)| v)
+    {
         coordinates.extend(names.split_whitespace().map(str::to_owned));
         attrs.shift_remove("coordinates");
     }
@@ -111,8 +113,8 @@ fn shown(attrs: &[(String, Attr)]) -> Map<String, Value> {
 fn stackable(group: &Group, variable: &Variable) -> bool {
     let (Stored::Char, Some(last)) = (&variable.stored, variable.dims.last()) else { return false };
     group.variables.iter().all(|other| {
-        let used_otherwise = other.dims.contains(last)
-            && (other.stored != Stored::Char || other.dims.last() != Some(last));
+        let used_otherwise =
+            other.dims.contains(last) && (other.stored != Stored::Char || other.dims.last() != Some(last));
         other.name != *last && !used_otherwise
     })
 }

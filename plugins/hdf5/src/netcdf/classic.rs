@@ -255,7 +255,8 @@ struct Layout {
 
 impl Layout {
     fn of(entries: &[Entry], dims: &[Dimension]) -> Parsed<Layout> {
-        let of_records = |entry: &&Entry| entry.dims.first().and_then(|d| dims.get(*d)).is_some_and(|d| d.record);
+        let of_records =
+            |entry: &&Entry| entry.dims.first().and_then(|d| dims.get(*d)).is_some_and(|d| d.record);
         let mut sizes = Vec::new();
         for entry in entries.iter().filter(of_records) {
             let Some(size) = row_bytes(entry, dims) else { return bad(format!("{}: too large", entry.name)) };
@@ -285,7 +286,7 @@ impl Layout {
     fn variable(&self, entry: Entry, dims: &[Dimension], file: u64) -> Parsed<Variable> {
         let used: Vec<&Dimension> = entry.dims.iter().filter_map(|d| dims.get(*d)).collect();
         let shape: Vec<u64> = used.iter().map(|d| d.length).collect();
-        if entry.begin > file {
+        if entry.begin > file && !shape.contains(&0) {
             return bad(format!("{}: it begins beyond the end of the file", entry.name));
         }
         let mut strides = vec![0; shape.len()];

@@ -38,8 +38,10 @@ impl Numeric {
     }
 
     fn single<S: Element>(&self, stored: &[u8], out: &mut [u8]) {
-        let times = |v: f32, f: &Factor| if f.wide { (f64::from(v) * f.value) as f32 } else { v * f.value as f32 };
-        let plus = |v: f32, f: &Factor| if f.wide { (f64::from(v) + f.value) as f32 } else { v + f.value as f32 };
+        let times =
+            |v: f32, f: &Factor| if f.wide { (f64::from(v) * f.value) as f32 } else { v * f.value as f32 };
+        let plus =
+            |v: f32, f: &Factor| if f.wide { (f64::from(v) + f.value) as f32 } else { v + f.value as f32 };
         for (stored, out) in stored.chunks_exact(S::SIZE).zip(out.chunks_exact_mut(4)) {
             let mut value = S::get(stored).to_f32();
             if self.missing.iter().any(|fill| f64::from(value) == *fill) {
@@ -101,7 +103,9 @@ pub(crate) fn text_of(bytes: &[u8], latin: bool) -> String {
 pub(crate) fn put_text(text: &str, out: &mut [u8]) -> Result<()> {
     let mut places = out.chunks_exact_mut(4);
     for character in text.chars() {
-        let place = places.next().ok_or_else(|| Error::invalid_data("a text is longer than when it was described"))?;
+        let place = places
+            .next()
+            .ok_or_else(|| Error::invalid_data("a text is longer than when it was described"))?;
         place.copy_from_slice(&u32::from(character).to_ne_bytes());
     }
     places.for_each(|place| place.fill(0));

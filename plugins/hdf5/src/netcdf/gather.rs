@@ -22,7 +22,8 @@ impl Values for ClassicValues {
             return Ok(());
         }
         let size = variable.stored.size();
-        let axes: Vec<Axis> = slice.iter().zip(strides).map(|(dim, stride)| Axis { dim: *dim, stride: *stride }).collect();
+        let axes: Vec<Axis> =
+            slice.iter().zip(strides).map(|(dim, stride)| Axis { dim: *dim, stride: *stride }).collect();
         let mut part = Part { source: &self.0, cx, size, buffer: Vec::new() };
         part.read(*begin, &axes, out).map_err(|error| error.within(format!("variable {}", variable.name)))?;
         to_native(out, size);

@@ -53,7 +53,8 @@ const RESERVED: [&str; 13] = [
 /// # Errors
 /// `InvalidData` when the root group cannot be listed.
 pub(crate) fn read_structure(cx: &Context, linked: &Linked) -> Result<Group> {
-    let mut walk = Walk { cx, linked, objects: 0, above: vec![], dims: HashMap::new(), ids: HashMap::new(), phony: 0 };
+    let mut walk =
+        Walk { cx, linked, objects: 0, above: vec![], dims: HashMap::new(), ids: HashMap::new(), phony: 0 };
     let found = walk.group("", linked.locate("")?)?;
     walk.measure(&found);
     Ok(walk.finish(found))
@@ -219,7 +220,8 @@ impl Walk<'_> {
     fn finish(&mut self, found: FoundGroup) -> Group {
         // As netCDF does it: the groups below come first.
         let groups = found.groups.into_iter().map(|(name, group)| (name, self.finish(group))).collect();
-        let mut local: Vec<Dimension> = found.scales.iter().filter_map(|a| self.dims.get(a).cloned()).collect();
+        let mut local: Vec<Dimension> =
+            found.scales.iter().filter_map(|a| self.dims.get(a).cloned()).collect();
         let mut variables = Vec::new();
         for dataset in found.datasets {
             if dataset.scale != Some(true) {
@@ -259,7 +261,9 @@ impl Walk<'_> {
 
     /// A dimension for an axis without one: the first of that length in the group, else a new one.
     fn unnamed(&mut self, local: &mut Vec<Dimension>, used: &[String], length: u64) -> Dimension {
-        if let Some(dim) = local.iter().find(|dim| dim.length == length).filter(|dim| !used.contains(&dim.name)) {
+        if let Some(dim) =
+            local.iter().find(|dim| dim.length == length).filter(|dim| !used.contains(&dim.name))
+        {
             return dim.clone();
         }
         let dim = Dimension { name: format!("phony_dim_{}", self.dims.len() + self.phony), length };
@@ -352,7 +356,10 @@ impl Values for Hdf5Values {
         };
         let dataset = self.0.dataset(cx, &self.0.root, path, 0)?;
         if dataset.element.data_type.itemsize() != variable.stored.size() as u64 {
-            return Err(Error::invalid_data(format!("variable {}: the file has changed, reload", variable.name)));
+            return Err(Error::invalid_data(format!(
+                "variable {}: the file has changed, reload",
+                variable.name
+            )));
         }
         let reading = Reading { cx, linked: &self.0, depth: 0 };
         let inside: Vec<(u64, u64)> = slice.iter().zip(extent).map(|(dim, n)| within(*dim, *n)).collect();
@@ -363,7 +370,8 @@ impl Values for Hdf5Values {
             let part: Vec<SliceDim> =
                 slice.iter().zip(&inside).map(|(dim, (from, count))| dim.part(*from, *count)).collect();
             let size = variable.stored.size();
-            let bytes = part.iter().try_fold(size, |all, dim| all.checked_mul(usize::try_from(dim.count).ok()?));
+            let bytes =
+                part.iter().try_fold(size, |all, dim| all.checked_mul(usize::try_from(dim.count).ok()?));
             let mut values = vec![0; bytes.ok_or_else(|| Error::invalid_data("the part is too large"))?];
             if !values.is_empty() {
                 read(&reading, &dataset, &part, &mut values)?;
@@ -371,7 +379,13 @@ impl Values for Hdf5Values {
             if *swapped {
                 swap(&mut values, size);
             }
-            return place(&values, &inside, &slice.iter().map(|dim| dim.count).collect::<Vec<_>>(), size, out);
+            return place(
+                &values,
+                &inside,
+                &slice.iter().map(|dim| dim.count).collect::<Vec<_>>(),
+                size,
+                out,
+            );
         }
         if *swapped {
             swap(out, variable.stored.size());
@@ -396,7 +410,9 @@ fn within(dim: SliceDim, length: u64) -> (u64, u64) {
 
 /// Copies the box `values` to its place in `out`, whose axes have the lengths `counts`.
 fn place(values: &[u8], inside: &[(u64, u64)], counts: &[u64], size: usize, out: &mut [u8]) -> Result<()> {
-    let (Some(((from, count), inside)), Some((length, counts))) = (inside.split_first(), counts.split_first()) else {
+    let (Some(((from, count), inside)), Some((length, counts))) =
+        (inside.split_first(), counts.split_first())
+    else {
         out.copy_from_slice(values);
         return Ok(());
     };
@@ -404,7 +420,8 @@ fn place(values: &[u8], inside: &[(u64, u64)], counts: &[u64], size: usize, out:
         return Ok(());
     }
     let short = || Error::internal("a part does not fit its place");
-    let each = |all: usize, n: u64| usize::try_from(n).ok().and_then(|n| all.checked_div(n)).ok_or_else(short);
+    let each =
+        |all: usize, n: u64| usize::try_from(n).ok().and_then(|n| all.checked_div(n)).ok_or_else(short);
     let (row_in, row_out) = (each(values.len(), *count)?, each(out.len(), *length)?);
     if row_in == 0 {
         return Ok(());

@@ -148,16 +148,46 @@ macro_rules! with_type {
     ($number:expr, $type:ident => $body:expr) => {{
         use $crate::netcdf::number::Number as N;
         match $number {
-            N::I8 => { type $type = i8; $body }
-            N::I16 => { type $type = i16; $body }
-            N::I32 => { type $type = i32; $body }
-            N::I64 => { type $type = i64; $body }
-            N::U8 => { type $type = u8; $body }
-            N::U16 => { type $type = u16; $body }
-            N::U32 => { type $type = u32; $body }
-            N::U64 => { type $type = u64; $body }
-            N::F32 => { type $type = f32; $body }
-            N::F64 => { type $type = f64; $body }
+            N::I8 => {
+                type $type = i8;
+                $body
+            }
+            N::I16 => {
+                type $type = i16;
+                $body
+            }
+            N::I32 => {
+                type $type = i32;
+                $body
+            }
+            N::I64 => {
+                type $type = i64;
+                $body
+            }
+            N::U8 => {
+                type $type = u8;
+                $body
+            }
+            N::U16 => {
+                type $type = u16;
+                $body
+            }
+            N::U32 => {
+                type $type = u32;
+                $body
+            }
+            N::U64 => {
+                type $type = u64;
+                $body
+            }
+            N::F32 => {
+                type $type = f32;
+                $body
+            }
+            N::F64 => {
+                type $type = f64;
+                $body
+            }
         }
     }};
 }
@@ -188,13 +218,17 @@ impl Attr {
     /// The numbers as float64.
     pub(crate) fn floats(&self) -> Option<Vec<f64>> {
         let Attr::Numbers(number, bytes) = self else { return None };
-        Some(with_type!(*number, T => bytes.chunks_exact(number.size()).map(|b| T::get(b).to_f64()).collect()))
+        Some(
+            with_type!(*number, T => bytes.chunks_exact(number.size()).map(|b| T::get(b).to_f64()).collect()),
+        )
     }
 
     /// The integers.
     pub(crate) fn integers(&self) -> Option<Vec<i64>> {
         let Attr::Numbers(number, bytes) = self else { return None };
-        Some(with_type!(*number, T => bytes.chunks_exact(number.size()).map(|b| T::get(b).to_i64()).collect()))
+        Some(
+            with_type!(*number, T => bytes.chunks_exact(number.size()).map(|b| T::get(b).to_i64()).collect()),
+        )
     }
 
     /// As xarray shows it: one number bare, several as a list; what is not finite as null.
@@ -204,7 +238,8 @@ impl Attr {
             Attr::Texts(texts) => texts.iter().cloned().map(Value::String).collect(),
             Attr::Json(value) => value.clone(),
             Attr::Numbers(number, bytes) => {
-                let mut all: Vec<Value> = bytes.chunks_exact(number.size()).map(|b| one(*number, b)).collect();
+                let mut all: Vec<Value> =
+                    bytes.chunks_exact(number.size()).map(|b| one(*number, b)).collect();
                 if all.len() == 1 { all.pop().unwrap_or_default() } else { Value::Array(all) }
             }
         }
