@@ -127,19 +127,43 @@ impl Scale {
         if values.iter().any(|value| value.is_nan()) {
             return Scale { low: f32::NAN, span: f32::NAN };
         }
-        let mut sorted = values.to_vec();
+        // Sorting in part: count by the upper half of the bits, then look into one class only.
+        let mut counts = vec![0usize; 1 << 16];
+        values.iter().for_each(|value| counts[usize::from(class(*value))] += 1);
+        let mut kept: (Option<u16>, Vec<f32>) = (None, vec![]);
         let nth = |n: usize| {
-            let n = n.min(sorted.len().saturating_sub(1));
-            *sorted.select_nth_unstable_by(n, f32::total_cmp).1
+            let (mut before, mut of) = (0, 0);
+            for (i, count) in counts.iter().enumerate() {
+                if n < before + count {
+                    of = i as u16;
+                    break;
+                }
+                before += count;
+            }
+            if kept.0 != Some(of) {
+                kept = (Some(of), values.iter().copied().filter(|value| class(*value) == of).collect());
+            }
+            let at = n.saturating_sub(before).min(kept.1.len().saturating_sub(1));
+            *kept.1.select_nth_unstable_by(at, f32::total_cmp).1
         };
         Scale::new(values.len(), nth)
     }
 
     /// NaN, as of 0 / 0 where all values are alike, is black.
+    #[inline]
     fn level(&self, value: f32) -> u8 {
-        let part = ((value - self.low) / self.span).clamp(0.0, 1.0);
-        (part * 255.0).round_ties_even() as u8
+        let part = ((value - self.low) / self.span).max(0.0).min(1.0);
+        // Adding 2^23 leaves the nearest whole number, ties to even, in the lowest bits.
+        (part * 255.0 + 8_388_608.0).to_bits() as u8
     }
+}
+
+/// The upper half of the bits of a number, so that classes are in the order of their numbers.
+#[inline]
+fn class(value: f32) -> u16 {
+    let bits = value.to_bits();
+    let ordered = if bits >> 31 == 0 { bits | 1 << 31 } else { !bits };
+    (ordered >> 16) as u16
 }
 
 /// NumPy's linear percentile of single precision.
