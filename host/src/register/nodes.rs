@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
-use tiled_plugin_api::model::Description;
+use tiled_plugin_api::model::{Description, StructureFamily};
 
 use super::{
     Identified, Identify,
@@ -100,20 +100,24 @@ fn together(
             Some((*at, entry.path.as_path(), known.as_ref()?.mimetype.as_str()))
         })
         .collect();
-    let forms = parallel::map(&files, |(_, path, mimetype)| {
+    let form_of = |path: &Path, mimetype: &str| {
         identify.describe(mimetype, &[path.to_path_buf()]).map(|description| form(&description))
-    });
+    };
+    // Numbered tables stay single: that much the first of them tells.
+    let first = files.first().map(|(_, path, mimetype)| form_of(path, mimetype));
+    if matches!(first, Some(Ok(None))) {
+        return (Vec::new(), None);
+    }
+    let rest = files.get(1..).unwrap_or_default();
+    let forms = parallel::map(rest, |(_, path, mimetype)| form_of(path, mimetype));
+    let forms = first.into_iter().chain(forms);
     let mut good: Vec<(usize, &Path)> = Vec::new();
     let mut bad = Vec::new();
-    let mut first: Option<Value> = None;
+    let mut common: Option<Value> = None;
     for ((at, path, _), form) in files.iter().zip(forms) {
         match form {
-            Ok(form) => {
-                if *first.get_or_insert_with(|| form.clone()) != form {
-                    return (Vec::new(), None);
-                }
-                good.push((*at, path));
-            }
+            Ok(Some(form)) if *common.get_or_insert_with(|| form.clone()) == form => good.push((*at, path)),
+            Ok(_) => return (Vec::new(), None),
             Err(reason) => bad.push((*at, path.to_path_buf(), reason)),
         }
     }
@@ -141,10 +145,11 @@ fn together(
     }
 }
 
-/// What must be equal in the files of a sequence.
-fn form(description: &Description) -> Value {
+/// What must be equal in the files of a sequence; `None` for what is no array and so never part of one.
+fn form(description: &Description) -> Option<Value> {
     let part = |name: &str| description.structure.get(name).cloned().unwrap_or(Value::Null);
-    Value::Array(vec![part("shape"), part("data_type")])
+    let is_array = description.structure_family == StructureFamily::Array;
+    is_array.then(|| Value::Array(vec![part("shape"), part("data_type")]))
 }
 
 fn node(description: Description, mimetype: &str, mut assets: Vec<NewAsset>) -> NewNode {

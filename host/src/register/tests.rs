@@ -31,7 +31,7 @@ impl Identify for Shapes {
         match (extension, is_directory) {
             ("dat", false) => Some(named("application/x-shape", Some("multipart/related;type=application/x-shape"))),
             ("box", true) => Some(named("application/x-box", None)),
-            ("csv", false) => Some(named("text/csv", None)),
+            ("csv", false) => Some(named("text/csv", Some("multipart/related;type=text/csv"))),
             _ => None,
         }
     }
@@ -110,9 +110,11 @@ fn numbered_files_that_are_alike_become_one_node() {
         ("B2.dat", "[4]"),
         ("7.dat", "[1]"),
         ("one.dat", "[5]"),
+        ("t1.csv", "a\n1"),
+        ("t2.csv", "a\n1"),
     ]);
     let (catalog, found, _) = folder.registered(Options::default());
-    assert_eq!(found, ["A", "B1", "B2", "_unnamed", "one"]);
+    assert_eq!(found, ["A", "B1", "B2", "_unnamed", "one", "t1", "t2"]);
     let (row, _) = catalog.lookup(&["A"]).unwrap().unwrap();
     assert_eq!(row.structure.as_deref(), Some("{\"shape\":[3,[3]],\"data_type\":\"f\"}"));
     let source = catalog.data_sources(row.id).unwrap().remove(0);
