@@ -1,5 +1,7 @@
 //! Plugins built against other versions of the plugin API.
 
+use std::path::PathBuf;
+
 use tiled_host::plugin::PluginState;
 use tiled_plugin_api::prelude::*;
 
@@ -38,8 +40,7 @@ async fn a_plugin_of_this_version_is_loaded_and_reads() {
     assert_eq!((status.reads, status.extensions), (vec!["x/plain".to_owned()], vec![".plain".to_owned()]));
 }
 
-#[tokio::test]
-async fn a_plugin_of_a_newer_minor_with_more_methods_is_loaded_and_reads() {
+fn newer() -> PathBuf {
     let more = format!(
         "{LAST_METHOD_IN_TRAIT}
     fn a_later_method(&self, _path: RStr<'_>) -> AbiResult<u64> {{
@@ -47,7 +48,7 @@ async fn a_plugin_of_a_newer_minor_with_more_methods_is_loaded_and_reads() {
     }}
 "
     );
-    let library = against(
+    against(
         "newer",
         &[
             ("Cargo.toml", "version = \"1.0.0\"", "version = \"1.7.0\""),
@@ -56,15 +57,10 @@ async fn a_plugin_of_a_newer_minor_with_more_methods_is_loaded_and_reads() {
             (ROOT, "PluginModule { create }", "PluginModule { create, later }"),
             (ROOT, "/// The module of a plugin,", "extern \"C\" fn later() -> u64 {\n    7\n}\n\n/// The module of a plugin,"),
         ],
-    );
-    let server = load(&[&library], "").unwrap();
-    let adapter = opens_and_reads(&server).await;
-    assert!(adapter.read_buffers(&Context::unbounded(), "", &[]).is_ok());
-    assert_eq!(server.status("newer").api_version.as_deref(), Some("1.7.0"));
+    )
 }
 
-#[tokio::test]
-async fn a_plugin_of_an_older_minor_with_fewer_methods_is_loaded_and_says_what_it_cannot() {
+fn older() -> PathBuf {
     const EXPORT: &str = "    fn read_buffers(
         &self,
         cx: ContextObject,
@@ -83,10 +79,38 @@ async fn a_plugin_of_an_older_minor_with_fewer_methods_is_loaded_and_says_what_i
         Ok(buffers.into_iter().map(|buffer| (buffer.name.into(), buffer.bytes)).collect())
 ";
     let without = "        let _ = (cx, path, form_keys);\n        Err(crate::author::Error::unsupported(\"read_buffers\"))\n";
-    let library = against("older", &[(ADAPTER, LAST_METHOD_IN_TRAIT, ""), (ADAPTER, EXPORT, ""), (ADAPTER, FOREIGN, without)]);
-    let server = load(&[&library], "").unwrap();
-    let adapter = opens_and_reads(&server).await;
+    against("older", &[(ADAPTER, LAST_METHOD_IN_TRAIT, ""), (ADAPTER, EXPORT, ""), (ADAPTER, FOREIGN, without)])
+}
+
+async fn is_newer(server: &Server) {
+    let adapter = opens_and_reads(server).await;
+    assert!(adapter.read_buffers(&Context::unbounded(), "", &[]).is_ok());
+    assert_eq!(server.status("newer").api_version.as_deref(), Some("1.7.0"));
+}
+
+async fn is_older(server: &Server) {
+    let adapter = opens_and_reads(server).await;
     assert_eq!(kind(adapter.read_buffers(&Context::unbounded(), "", &[])), ErrorKind::Unsupported);
+}
+
+#[tokio::test]
+async fn a_plugin_of_a_newer_minor_with_more_methods_is_loaded_and_reads() {
+    is_newer(&load(&[&newer()], "").unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_plugin_of_an_older_minor_with_fewer_methods_is_loaded_and_says_what_it_cannot() {
+    is_older(&load(&[&older()], "").unwrap()).await;
+}
+
+#[tokio::test]
+async fn plugins_of_all_minors_go_together_in_any_order() {
+    let (newer, older, plain) = (newer(), older(), fixture("plain"));
+    for _ in 0..2 {
+        is_older(&load(&[&older], "").unwrap()).await;
+        is_newer(&load(&[&newer], "").unwrap()).await;
+        opens_and_reads(&load(&[&plain], "").unwrap()).await;
+    }
 }
 
 #[test]

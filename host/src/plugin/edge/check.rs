@@ -7,7 +7,8 @@ use std::fmt::{self, Write};
 
 use tiled_plugin_api::abi::reexport::abi_stable::{
     abi_stability::abi_checking::{
-        AbiInstability, AbiInstabilityError, AbiInstabilityErrors, check_layout_compatibility,
+        AbiInstability, AbiInstabilityError, AbiInstabilityErrors, CheckingGlobals,
+        check_layout_compatibility_with_globals,
     },
     type_layout::{TLFieldOrFunction, TypeLayout},
 };
@@ -17,8 +18,12 @@ use tiled_plugin_api::abi::reexport::abi_stable::{
 /// # Errors
 /// What differs, in one line, from the direction that found less.
 pub(super) fn either_way(ours: &'static TypeLayout, theirs: &'static TypeLayout) -> Result<(), String> {
-    let Err(forward) = check_layout_compatibility(ours, theirs) else { return Ok(()) };
-    let Err(backward) = check_layout_compatibility(theirs, ours) else { return Ok(()) };
+    // abi_stable's own globals remember the layouts of every library, and after an older one refuse all that are not:
+    // the outcome would depend on the order of loading. No object of one plugin reaches another, so each is compared
+    // with the host alone.
+    let compare = |a, b| check_layout_compatibility_with_globals(a, b, &CheckingGlobals::new());
+    let Err(forward) = compare(ours, theirs) else { return Ok(()) };
+    let Err(backward) = compare(theirs, ours) else { return Ok(()) };
     tracing::debug!(target: "plugin", "layouts differ: {forward}");
     let least = if backward.errors.len() < forward.errors.len() { &backward } else { &forward };
     Err(in_one_line(least))
