@@ -14,7 +14,8 @@ use super::{
     convert::{put_text, text_of},
     gather::ClassicValues,
     model::{Group, Values, Variable},
-    netcdf4::{self, Hdf5Values},
+    netcdf4,
+    values4::Hdf5Values,
 };
 use crate::hdf5::{self, file::H5File, links::Linked};
 

@@ -15,6 +15,7 @@ mod netcdf4;
 mod number;
 #[cfg(test)]
 mod tests;
+mod values4;
 
 use tiled_plugin_api::prelude::*;
 
