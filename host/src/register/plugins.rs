@@ -58,6 +58,12 @@ impl PluginIdentify {
     }
 }
 
+/// Numbered files of these types are frames of one array. Tables of numbered files are partitions only where somebody
+/// says so: `sales1999.csv` and `sales2000.csv` are two tables more often than one.
+fn is_frame(mimetype: &str) -> bool {
+    mimetype.starts_with("image/") || mimetype == "application/x-npy"
+}
+
 impl Identify for PluginIdentify {
     fn identify(&self, path: &Path, is_directory: bool) -> Option<Identified> {
         let head = || {
@@ -68,7 +74,8 @@ impl Identify for PluginIdentify {
             Some((source, head))
         };
         let (mimetype, reader) = self.plugins.reader_for_file(path, head)?;
-        Some(Identified { mimetype, sequence: reader.sequence.clone() })
+        let sequence = reader.sequence.clone().filter(|_| is_frame(&mimetype));
+        Some(Identified { mimetype, sequence })
     }
 
     fn describe(&self, mimetype: &str, paths: &[PathBuf]) -> std::result::Result<Description, String> {

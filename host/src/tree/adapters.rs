@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use quick_cache::sync::Cache;
-use tiled_plugin_api::author::{Adapter, AssetSource, Context, Error, ErrorKind, Host, HostServices, Level, OpenRequest, OwnedBuffer, Result, Source};
+use tiled_plugin_api::author::{Adapter, AssetSource, Context, Error, ErrorKind, Host, OpenRequest, Result};
 
 use super::{Mount, TreeResult};
 use crate::{
@@ -62,7 +62,7 @@ pub struct Adapters {
 
 impl Adapters {
     pub(super) fn new(plugins: Arc<Plugins>, capacity: usize) -> Self {
-        let host = Host::new(Arc::new(OnThisSide));
+        let host = plugins.host();
         Adapters { plugins, open: Cache::new(capacity.max(1)), host }
     }
 
@@ -110,29 +110,6 @@ impl Adapters {
         let adapter = adapter.map_err(|error| if error.message.contains(&name) { error } else { error.within(&name) })?;
         Ok(Opened { adapter, reader, version, version_tells_all, mimetype, name })
     }
-}
-
-/// Asked by nobody: each plugin got a host of its own when it was made.
-struct OnThisSide;
-
-impl HostServices for OnThisSide {
-    fn log(&self, _level: Level, message: &str) {
-        tracing::debug!("{message}");
-    }
-
-    fn open_source(&self, _uri: &str) -> Result<Source> {
-        Err(Error::unsupported("open_source"))
-    }
-
-    fn resolve(&self, _base: &str, _link: &str) -> Result<Source> {
-        Err(Error::unsupported("resolve"))
-    }
-
-    fn cache_get(&self, _key: &str) -> Option<OwnedBuffer> {
-        None
-    }
-
-    fn cache_put(&self, _key: &str, _bytes: OwnedBuffer) {}
 }
 
 fn unclaimed(row: &NodeRow, mimetype: &str) -> Error {
