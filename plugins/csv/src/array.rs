@@ -7,12 +7,13 @@ use tiled_plugin_api::{
     model::{ArrayStructure, DataType, Description, Endianness, Field, Kind, SliceDim, StructureFamily},
 };
 
+use tiled_tabular::values::{Whole, float, truth, whole};
+
 use crate::{
     layout::{Column, Layout, Type, rows},
     table::Files,
     text,
     tokens::Record,
-    values::{Whole, float, truth, whole},
 };
 
 /// Arrays up to this size stay in memory between reads.

@@ -10,14 +10,16 @@ use arrow::{
     datatypes::{DataType, Field, Schema, SchemaRef},
 };
 use tiled_plugin_api::author::{Context, Error, Result, Source};
-use tiled_tabular::pandas;
+use tiled_tabular::{
+    pandas,
+    values::{Whole, float, truth, whole},
+};
 
 use crate::{
     layout::{Column, Rows, Type, rows},
     options::Options,
     text,
     tokens::Record,
-    values::{Whole, float, truth, whole},
 };
 
 /// A batch ends at this many rows or bytes of text.

@@ -3,12 +3,15 @@
 use std::io::Read;
 
 use tiled_plugin_api::author::{Context, Error, Result, Source};
+use tiled_tabular::{
+    names::unique,
+    values::{Whole, float, truth, whole},
+};
 
 use crate::{
     options::{Forced, Options, Wanted},
     text::{self, Encoding},
     tokens::{Record, Tokens},
-    values::{Whole, float, truth, whole},
 };
 
 /// Records between two looks at whether anyone still waits.
@@ -66,7 +69,7 @@ pub struct Layout {
     pub index: Vec<Column>,
     /// How many rows.
     pub rows: u64,
-    /// Whether the bytes are no UTF-8.
+    /// Whether the bytes are Latin-1 instead of UTF-8.
     pub latin1: bool,
 }
 
@@ -167,9 +170,13 @@ pub fn layout(cx: &Context, source: &Source, options: &Options) -> Result<Layout
     }
     let titles = rows.header.iter().flatten();
     utf8 &= titles.clone().all(|title| std::str::from_utf8(title).is_ok());
-    let latin1 = encoding == Encoding::Latin1 || (encoding == Encoding::Unknown && !utf8);
-    if encoding == Encoding::Utf8 && !utf8 {
-        return Err(Error::invalid_data(format!("{name}: the text is not valid UTF-8")));
+    let latin1 = encoding == Encoding::Latin1;
+    if !latin1 && !utf8 {
+        // Nothing in a file tells its encoding: a guess would serve wrong text.
+        let message = format!(
+            "{name}: the text is not valid UTF-8. Name its encoding in the parameter encoding (latin-1)"
+        );
+        return Err(Error::invalid_data(message));
     }
     let titles: Option<Vec<String>> = rows
         .header
@@ -229,36 +236,6 @@ fn names(titles: Option<Vec<String>>, options: &Options, width: usize) -> Vec<St
         Some(titles) => unique(titles),
         None => (0..width).map(|place| place.to_string()).collect(),
     }
-}
-
-/// Repeated names get numbers, empty ones their place; given names keep theirs before made-up ones.
-pub fn unique(titles: Vec<String>) -> Vec<String> {
-    let empty: Vec<usize> =
-        titles.iter().enumerate().filter(|(_, title)| title.is_empty()).map(|(at, _)| at).collect();
-    let mut names: Vec<String> = titles.clone();
-    for place in &empty {
-        if let Some(name) = names.get_mut(*place) {
-            *name = format!("Unnamed: {place}");
-        }
-    }
-    let mut taken: std::collections::HashSet<String> = names.iter().cloned().collect();
-    let mut counts: std::collections::HashMap<String, u64> = std::collections::HashMap::new();
-    let given = (0..names.len()).filter(|place| !empty.contains(place));
-    for place in given.chain(empty.iter().copied()).collect::<Vec<_>>() {
-        let Some(slot) = names.get_mut(place) else { continue };
-        let base = slot.clone();
-        let mut name = base.clone();
-        let mut count = counts.get(&name).copied().unwrap_or(0);
-        while count > 0 {
-            counts.insert(base.clone(), count + 1);
-            name = format!("{base}.{count}");
-            count = if taken.contains(&name) { count + 1 } else { counts.get(&name).copied().unwrap_or(0) };
-        }
-        taken.insert(name.clone());
-        counts.insert(name.clone(), 1.max(counts.get(&name).copied().unwrap_or(0)));
-        *slot = name;
-    }
-    names
 }
 
 fn chosen(columns: Vec<Column>, wanted: &Wanted) -> Result<Vec<Column>> {

@@ -16,7 +16,6 @@ mod serializer;
 mod table;
 mod text;
 mod tokens;
-mod values;
 mod xdi;
 
 pub use serializer::{ArrayCsv, TableCsv};

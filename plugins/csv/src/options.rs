@@ -114,7 +114,7 @@ impl Options {
 
     /// Whether a field counts as missing.
     pub fn is_missing(&self, field: &[u8]) -> bool {
-        (self.usual_missing && crate::values::is_missing(field))
+        (self.usual_missing && tiled_tabular::values::is_missing(field))
             || self.missing.iter().any(|text| text.as_bytes() == field)
     }
 }

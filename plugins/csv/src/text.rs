@@ -8,8 +8,6 @@ use tiled_plugin_api::author::{Error, Result, Source};
 /// How the bytes of the stream are to be understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
-    /// As UTF-8; as Latin-1 where they are not valid UTF-8.
-    Unknown,
     /// As UTF-8.
     Utf8,
     /// As Latin-1 (Windows 1252).
@@ -59,7 +57,7 @@ fn decoded(mut bytes: Box<dyn Read + Send>, name: Option<&str>) -> Result<(Box<d
     };
     let skip = match found {
         Found::Utf16(_) if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) => 2,
-        Found::Utf8 | Found::Unknown if head.starts_with(&[0xef, 0xbb, 0xbf]) => 3,
+        Found::Utf8 if head.starts_with(&[0xef, 0xbb, 0xbf]) => 3,
         _ => 0,
     };
     head.drain(..skip);
@@ -68,7 +66,6 @@ fn decoded(mut bytes: Box<dyn Read + Send>, name: Option<&str>) -> Result<(Box<d
         Found::Utf16(big) => (Box::new(Utf16::new(bytes, big)), Encoding::Utf8),
         Found::Latin1 => (Box::new(bytes), Encoding::Latin1),
         Found::Utf8 => (Box::new(bytes), Encoding::Utf8),
-        Found::Unknown => (Box::new(bytes), Encoding::Unknown),
     })
 }
 
@@ -76,7 +73,6 @@ enum Found {
     Utf8,
     Latin1,
     Utf16(bool),
-    Unknown,
 }
 
 /// A byte order mark tells; so do zero bytes, which ASCII text has in every second place of UTF-16.
@@ -95,7 +91,7 @@ fn sniffed(head: &[u8]) -> Found {
     } else if pairs >= 2 && even * 2 > pairs && odd == 0 {
         Found::Utf16(true)
     } else {
-        Found::Unknown
+        Found::Utf8
     }
 }
 
@@ -177,7 +173,7 @@ mod tests {
             read(&[vec![0xef, 0xbb, 0xbf], text.clone()].concat(), None),
             (text.clone(), Encoding::Utf8)
         );
-        assert_eq!(read(&text, None), (text, Encoding::Unknown));
+        assert_eq!(read(&text, None), (text, Encoding::Utf8));
         assert_eq!(field(b"\xfc", true), "ü");
     }
 }

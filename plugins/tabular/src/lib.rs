@@ -1,4 +1,4 @@
-//! What the table plugins share: numbers and times as Python writes them, cells as JSON and as plain text, NumPy
+//! What the table plugins share: pandas' reading of numbers and names, numbers and times as Python writes them, cells as JSON and as plain text, NumPy
 //! elements and columns, pandas' metadata, xarray datasets as one table.
 //!
 //! A library for plugins, no plugin itself: it claims no file type and never does I/O but through an adapter.
@@ -9,10 +9,12 @@ pub mod element;
 pub mod guard;
 pub mod json;
 pub mod moment;
+pub mod names;
 pub mod number;
 pub mod pandas;
 pub mod plain;
 pub mod python;
 pub mod rows;
+pub mod values;
 
 pub use rows::{Rows, table_rows};
