@@ -78,14 +78,14 @@ impl Hdf5Adapter {
         }
     }
 
-    fn child(&self, cx: &Context, path: &str, key: String, keys_only: bool) -> Child {
+    fn child(&self, cx: &Context, group: &Located, path: &str, key: String, keys_only: bool) -> Child {
         if keys_only {
             return Child { key, description: None, broken: None };
         }
         let path = if path.is_empty() { key.clone() } else { format!("{path}/{key}") };
         let described = self
             .linked
-            .locate(&self.inner(&path))
+            .locate_child(group, &key, &self.inner(&path))
             .and_then(|located| self.describe_located(cx, &path, located));
         match described {
             Ok(description) => Child { key, description: Some(description), broken: None },
@@ -96,7 +96,11 @@ impl Hdf5Adapter {
 
 impl Adapter for Hdf5Adapter {
     fn describe(&self, path: &str) -> Result<Description> {
-        self.describe_located(&Context::unbounded(), path, self.linked.locate(&self.inner(path))?)
+        let inner = self.inner(path);
+        if self.linked.known(&self.linked.root, &inner)?.is_some() {
+            return self.view(&Context::unbounded(), path)?.describe();
+        }
+        self.describe_located(&Context::unbounded(), path, self.linked.locate(&inner)?)
     }
 
     fn children(&self, path: &str, request: &ChildrenRequest) -> Result<Children> {
@@ -108,8 +112,11 @@ impl Adapter for Hdf5Adapter {
         let place = |e: Error| e.within(format!("{}: group /{}", located.snapshot.name, located.inner));
         let links = raw::list_links(&located.object, request.offset, request.limit).map_err(place)?;
         let cx = Context::unbounded();
-        let items =
-            links.names.into_iter().map(|name| self.child(&cx, path, name.0, request.keys_only)).collect();
+        let items = links
+            .names
+            .into_iter()
+            .map(|name| self.child(&cx, &located, path, name.0, request.keys_only))
+            .collect();
         Ok(Children { count: links.count, items })
     }
 

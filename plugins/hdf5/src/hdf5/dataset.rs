@@ -137,8 +137,7 @@ impl Dataset {
 
     /// Opens it with libhdf5 again.
     pub(crate) fn reopen(&self) -> Result<raw::OpenDataset> {
-        let session = self.snapshot.session()?;
-        Ok(raw::open_dataset(raw::open_child(&session, &self.inner)?))
+        Ok(raw::open_dataset(raw::open_child(self.snapshot.session()?, &self.inner)?))
     }
 
     /// Its type as libhdf5 knows it: the native one where `element.native`.

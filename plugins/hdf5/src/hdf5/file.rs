@@ -1,8 +1,8 @@
 //! One HDF5 file: its bytes, and what was learnt of it since it last changed.
 //!
-//! libhdf5 holds a file open only for as long as one question takes (some 20 us): nothing stale stays behind when a
-//! writer goes on or replaces the file. Values are read from the file itself, by position. It is never mapped: a
-//! writer that truncates a mapped file would kill the server.
+//! libhdf5 holds a file open for as long as it stays the same: when its size or time changes, it is opened anew as a
+//! file of its own, so that nothing stale is left when a writer goes on or replaces it. Values are read from the file
+//! itself, by position. It is never mapped: a writer that truncates a mapped file would kill the server.
 
 use std::{
     fs, io,
@@ -32,6 +32,7 @@ pub(crate) struct Snapshot {
     bytes: Arc<Bytes>,
     swmr: bool,
     stamp: Stamp,
+    session: OnceLock<Id>,
     sizes: OnceLock<Sizes>,
 }
 
@@ -95,6 +96,7 @@ impl H5File {
             bytes: Arc::new(bytes),
             swmr: self.swmr,
             stamp,
+            session: OnceLock::new(),
             sizes: OnceLock::new(),
         })
     }
@@ -130,23 +132,23 @@ fn refuse_writers(file: &fs::File) -> Result<()> {
 }
 
 impl Snapshot {
-    /// Opens the file with libhdf5 for the questions of one call.
+    /// The file as libhdf5 has opened it.
     ///
     /// # Errors
     /// `InvalidData`, or `UnsupportedFormat` without HDF5's signature.
-    pub(crate) fn session(&self) -> Result<Id> {
-        raw::open_file(self.bytes.clone(), self.swmr).map_err(|error| {
-            let error = Error::invalid_data(format!(
-                "{}: the HDF5 file cannot be opened: it is damaged, truncated, or was not closed by its writer",
-                self.name
-            ))
-            .with_detail(error);
-            if self.has_signature() {
-                error
-            } else {
-                Error::unsupported_format(format!("{}: not an HDF5 file", self.name))
+    pub(crate) fn session(&self) -> Result<&Id> {
+        if let Some(session) = self.session.get() {
+            return Ok(session);
+        }
+        let opened = raw::open_file(self.bytes.clone(), self.swmr).map_err(|error| {
+            if !self.has_signature() {
+                return Error::unsupported_format(format!("{}: not an HDF5 file", self.name));
             }
-        })
+            let message =
+                "the HDF5 file cannot be opened: it is damaged, truncated, or was not closed by its writer";
+            Error::invalid_data(format!("{}: {message}", self.name)).with_detail(error)
+        })?;
+        Ok(self.session.get_or_init(|| opened))
     }
 
     /// Whether HDF5's signature stands at 0, 512, 1024, 2048, ….
@@ -180,7 +182,7 @@ impl Snapshot {
         if let Some(sizes) = self.sizes.get() {
             return Ok(*sizes);
         }
-        let sizes = raw::file_sizes(&self.session()?)?;
+        let sizes = raw::file_sizes(self.session()?)?;
         Ok(*self.sizes.get_or_init(|| sizes))
     }
 }

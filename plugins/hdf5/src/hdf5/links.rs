@@ -74,12 +74,27 @@ impl Linked {
     /// # Errors
     /// `NotFound`; `BrokenLink` for a link that leads nowhere; `Forbidden` for one that leads out.
     pub(crate) fn locate(&self, path: &str) -> Result<Located> {
-        self.locate_in(&self.root, path, 0)
+        self.locate_in(&self.root, path)
     }
 
-    /// As `locate`, in another file; `hops` were taken already.
-    pub(crate) fn locate_in(&self, file: &Arc<H5File>, path: &str, hops: u32) -> Result<Located> {
-        let mut hops = hops;
+    /// The child `key` of a group that was located at `path`'s parent: one step where it is a hard link.
+    ///
+    /// # Errors
+    /// As `locate`.
+    pub(crate) fn locate_child(&self, group: &Located, key: &str, path: &str) -> Result<Located> {
+        if !matches!(raw::link_kind(&group.object, key), Ok(Some(LinkKind::Hard))) {
+            return self.locate(path);
+        }
+        let place = |e: Error| e.within(format!("{}: /{path}", group.snapshot.name));
+        let object = raw::open_child(&group.object, key).map_err(place)?;
+        let kind = raw::object_kind(&object).map_err(place)?;
+        let inner = if group.inner.is_empty() { key.to_owned() } else { format!("{}/{key}", group.inner) };
+        Ok(Located { file: group.file.clone(), snapshot: group.snapshot.clone(), object, kind, inner })
+    }
+
+    /// As `locate`, in another file.
+    pub(crate) fn locate_in(&self, file: &Arc<H5File>, path: &str) -> Result<Located> {
+        let mut hops = 0;
         let mut ahead: Ahead = keys(path).map(|key| (key.to_owned(), false)).collect();
         let mut at = Walk::start(file.clone())?;
         while let Some((key, by_link)) = ahead.pop_front() {
@@ -146,18 +161,26 @@ impl Linked {
         path: &str,
         depth: u32,
     ) -> Result<Arc<Dataset>> {
+        if let Some(dataset) = self.known(file, path)? {
+            return Ok(dataset);
+        }
+        let root = file.snapshot()?;
+        self.described(cx, self.locate_in(file, path)?, (file.uri(), path.to_owned()), root, depth)
+    }
+
+    /// The dataset at `path` of `file`, where it was described before and no file on the way has changed.
+    ///
+    /// # Errors
+    /// `NotFound` when a file has gone.
+    pub(crate) fn known(&self, file: &Arc<H5File>, path: &str) -> Result<Option<Arc<Dataset>>> {
         let root = file.snapshot()?;
         let key = (file.uri(), path.to_owned());
         let known = {
             let all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             all.get(&key).filter(|k| Arc::ptr_eq(&k.root, &root)).map(|k| k.dataset.clone())
         };
-        if let Some(dataset) = known
-            && Arc::ptr_eq(&dataset.file.snapshot()?, &dataset.snapshot)
-        {
-            return Ok(dataset);
-        }
-        self.described(cx, self.locate_in(file, path, 0)?, key, root, depth)
+        let Some(dataset) = known else { return Ok(None) };
+        Ok(Arc::ptr_eq(&dataset.file.snapshot()?, &dataset.snapshot).then_some(dataset))
     }
 
     /// The dataset that was located at `path` of the root file.
@@ -236,20 +259,17 @@ struct Walk {
     snapshot: Arc<Snapshot>,
     object: Id,
     inner: Vec<String>,
-    // Closed last: the objects above belong to it.
-    session: Id,
 }
 
 impl Walk {
     fn start(file: Arc<H5File>) -> Result<Walk> {
         let snapshot = file.snapshot()?;
-        let session = snapshot.session()?;
-        let object = raw::open_root(&session).map_err(|e| e.within(&snapshot.name))?;
-        Ok(Walk { file, snapshot, object, inner: vec![], session })
+        let object = raw::open_root(snapshot.session()?).map_err(|e| e.within(&snapshot.name))?;
+        Ok(Walk { file, snapshot, object, inner: vec![] })
     }
 
     fn restart(&mut self) -> Result<()> {
-        self.object = raw::open_root(&self.session).map_err(|e| e.within(&self.snapshot.name))?;
+        self.object = raw::open_root(self.snapshot.session()?).map_err(|e| e.within(&self.snapshot.name))?;
         self.inner.clear();
         Ok(())
     }
