@@ -4,11 +4,13 @@
 //! never knows a plugin.
 
 mod document;
+mod endpoint;
 mod error;
 mod extract;
 mod layers;
 mod openapi;
 mod page;
+mod params;
 mod respond;
 mod router;
 mod routes;

@@ -1,56 +1,169 @@
-//! The whole URL table.
+//! The whole URL table. The router and the OpenAPI document are both made from it.
 
 use axum::{
     Router, middleware,
     routing::{get, post},
 };
 
-use super::{layers, openapi, routes};
-use crate::app::App;
+use super::{
+    endpoint::{Answer, Endpoint},
+    layers, openapi,
+    params::{
+        ASSET, BLOCK, COLUMNS, DISTINCT, FIELD, FILTERS, FORM_KEYS, FORMAT, PAGE, PARTITION, RELATIVE_PATH, ROOT_PATH,
+        SHAPE, SLICE, SORT,
+    },
+    routes,
+};
+use crate::{
+    access::Scope::{ReadData, ReadMetadata},
+    app::App,
+};
+
+const ARRAYS: Answer = Answer::Values(&["array", "sparse"]);
+const TABLES: Answer = Answer::Values(&["table"]);
+const CONTAINERS: Answer = Answer::Values(&["container"]);
+const COLUMN_LIST: &str = "Columns to include; null for all";
+
+/// Routes used by the Python client.
+const API: &[Endpoint] = &[
+    Endpoint::get("/api/v1/", "What this server is and can do", Answer::Document, || get(routes::about::about)),
+    Endpoint::get("/api/v1", "The same, without the slash", Answer::Document, || get(routes::about::about)),
+    Endpoint::get("/api/v1/metadata/{path}", "One node", Answer::Document, || get(routes::metadata::metadata))
+        .at_root()
+        .needs(ReadMetadata)
+        .with(&[SHAPE, ROOT_PATH]),
+    Endpoint::get("/api/v1/search/{path}", "The children of a container", Answer::Document, || {
+        get(routes::search::search)
+    })
+    .at_root()
+    .needs(ReadMetadata)
+    .with(&[PAGE, SORT, SHAPE, FILTERS]),
+    Endpoint::get("/api/v1/search-deep/{path}", "All nodes below a container", Answer::Document, || {
+        get(routes::search::search_deep)
+    })
+    .at_root()
+    .needs(ReadMetadata)
+    .with(&[PAGE, SHAPE, FILTERS]),
+    Endpoint::get("/api/v1/distinct/{path}", "Which values there are below a container", Answer::Document, || {
+        get(routes::distinct::distinct)
+    })
+    .at_root()
+    .needs(ReadMetadata)
+    .with(&[DISTINCT, FILTERS]),
+    Endpoint::get("/api/v1/array/full/{path}", "A slice of an array", ARRAYS, || get(routes::array::full))
+        .needs(ReadData)
+        .with(&[SLICE, FORMAT]),
+    Endpoint::get("/api/v1/array/block/{path}", "A block of an array", ARRAYS, || get(routes::array::block))
+        .needs(ReadData)
+        .with(&[BLOCK, SLICE, FORMAT]),
+    Endpoint::get("/api/v1/table/partition/{path}", "One partition of a table", TABLES, || {
+        get(routes::table::partition)
+    })
+    .needs(ReadData)
+    .with(&[PARTITION, COLUMNS, FORMAT]),
+    Endpoint::post("/api/v1/table/partition/{path}", "One partition of a table", COLUMN_LIST, TABLES, || {
+        post(routes::table::partition_post)
+    })
+    .needs(ReadData)
+    .with(&[PARTITION, FORMAT]),
+    Endpoint::get("/api/v1/table/full/{path}", "A whole table", TABLES, || get(routes::table::full))
+        .needs(ReadData)
+        .with(&[COLUMNS, FORMAT]),
+    Endpoint::post("/api/v1/table/full/{path}", "A whole table", COLUMN_LIST, TABLES, || {
+        post(routes::table::full_post)
+    })
+    .needs(ReadData)
+    .with(&[FORMAT]),
+    Endpoint::get("/api/v1/container/full/{path}", "A container with all below it", CONTAINERS, || {
+        get(routes::container::full)
+    })
+    .at_root()
+    .needs(ReadData)
+    .with(&[FIELD, FORMAT]),
+    Endpoint::post(
+        "/api/v1/container/full/{path}",
+        "A container with all below it",
+        "Children to include; null for all",
+        CONTAINERS,
+        || post(routes::container::full_post),
+    )
+    .at_root()
+    .needs(ReadData)
+    .with(&[FORMAT]),
+    Endpoint::get("/api/v1/node/full/{path}", "A whole table or container", Answer::Values(&["table", "container"]), || {
+        get(routes::node::full)
+    })
+    .at_root()
+    .needs(ReadData)
+    .with(&[FIELD, FORMAT]),
+    Endpoint::get("/api/v1/awkward/buffers/{path}", "Buffers of an awkward array", Answer::Values(&["awkward"]), || {
+        get(routes::awkward::buffers)
+    })
+    .needs(ReadData)
+    .with(&[FORM_KEYS, FORMAT]),
+    Endpoint::post(
+        "/api/v1/awkward/buffers/{path}",
+        "Buffers of an awkward array",
+        "Names of buffers, or how they start",
+        Answer::Values(&["awkward"]),
+        || post(routes::awkward::buffers_post),
+    )
+    .needs(ReadData)
+    .with(&[FORMAT]),
+    Endpoint::get("/api/v1/awkward/full/{path}", "A whole awkward array", Answer::Values(&["awkward"]), || {
+        get(routes::awkward::full)
+    })
+    .needs(ReadData)
+    .with(&[FORMAT]),
+    Endpoint::get("/api/v1/ragged/full/{path}", "A whole ragged array", Answer::Values(&["ragged"]), || {
+        get(routes::awkward::ragged_full)
+    })
+    .needs(ReadData)
+    .with(&[FORMAT]),
+    Endpoint::get("/api/v1/asset/bytes/{path}", "A file of a node as it is", Answer::File, || get(routes::asset::bytes))
+        .needs(ReadData)
+        .with(&[ASSET, RELATIVE_PATH]),
+    Endpoint::get("/api/v1/asset/manifest/{path}", "The files of a directory", Answer::Document, || {
+        get(routes::asset::manifest)
+    })
+    .needs(ReadData)
+    .with(&[ASSET]),
+    Endpoint::get("/api/v1/revisions/{path}", "Former metadata of a node", Answer::Document, || {
+        get(routes::revisions::revisions)
+    })
+    .needs(ReadMetadata)
+    .with(&[PAGE]),
+];
+
+/// Routes used by people and their programs.
+const PAGES: &[Endpoint] = &[
+    Endpoint::get("/", "What is served, and how to connect", Answer::Page, || get(routes::ui::landing)),
+    Endpoint::get("/ui/{path}", "A node to look at", Answer::Page, || get(routes::ui::node)).at_root(),
+    Endpoint::get("/docs", "This document to read and to try", Answer::Page, || get(routes::ui::docs)),
+    Endpoint::get("/openapi.json", "This document", Answer::Json, || get(openapi::document)),
+    Endpoint::get("/static/{name}", "Parts of pages", Answer::Page, || get(routes::ui::asset)),
+    Endpoint::get("/favicon.ico", "The icon", Answer::Page, || get(routes::ui::favicon)),
+    Endpoint::get("/healthz", "Whether requests can be served", Answer::Json, || get(routes::health::healthz)),
+];
+
+/// Every route there is.
+pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
+    API.iter().chain(PAGES)
+}
 
 /// All routes of the server, below `root_path` as well when a proxy does not strip it.
 pub fn router(app: App) -> Router {
-    let api = Router::new()
-        // Routes used by the Python client
-        .route("/", get(routes::about::about))
-        .route("/metadata/", get(routes::metadata::metadata))
-        .route("/metadata/{*path}", get(routes::metadata::metadata))
-        .route("/search/", get(routes::search::search))
-        .route("/search/{*path}", get(routes::search::search))
-        .route("/search-deep/", get(routes::search::search_deep))
-        .route("/search-deep/{*path}", get(routes::search::search_deep))
-        .route("/distinct/", get(routes::distinct::distinct))
-        .route("/distinct/{*path}", get(routes::distinct::distinct))
-        .route("/array/full/{*path}", get(routes::array::full))
-        .route("/array/block/{*path}", get(routes::array::block))
-        .route("/table/partition/{*path}", get(routes::table::partition).post(routes::table::partition_post))
-        .route("/table/full/{*path}", get(routes::table::full).post(routes::table::full_post))
-        .route("/container/full/", get(routes::container::full).post(routes::container::full_post))
-        .route("/container/full/{*path}", get(routes::container::full).post(routes::container::full_post))
-        .route("/node/full/", get(routes::node::full))
-        .route("/node/full/{*path}", get(routes::node::full))
-        .route("/awkward/buffers/{*path}", post(routes::awkward::buffers_post).get(routes::awkward::buffers))
-        .route("/awkward/full/{*path}", get(routes::awkward::full))
-        .route("/ragged/full/{*path}", get(routes::awkward::ragged_full))
-        .route("/asset/bytes/{*path}", get(routes::asset::bytes))
-        .route("/asset/manifest/{*path}", get(routes::asset::manifest))
-        .route("/revisions/{*path}", get(routes::revisions::revisions));
-    let all = Router::new()
-        .nest("/api/v1", api)
-        .route("/api/v1/", get(routes::about::about))
-        // Routes used by people and their programs
-        .route("/", get(routes::ui::landing))
-        .route("/ui/{*path}", get(routes::ui::landing))
-        .route("/docs", get(routes::ui::docs))
-        .route("/openapi.json", get(openapi::document))
-        .route("/static/{name}", get(routes::ui::asset))
-        .route("/favicon.ico", get(routes::ui::favicon))
-        .route("/healthz", get(routes::health::healthz))
-        .fallback(layers::not_found)
-        .method_not_allowed_fallback(layers::method_not_allowed);
+    let mut all = Router::new();
+    for endpoint in endpoints() {
+        for route in endpoint.routes() {
+            all = all.route(&route, (endpoint.handler)());
+        }
+    }
+    let all = all.fallback(layers::not_found).method_not_allowed_fallback(layers::method_not_allowed);
     let prefix = app.root_path.clone();
     let all = if prefix.is_empty() { all } else { Router::new().nest(&prefix, all.clone()).merge(all) };
     all.layer(middleware::from_fn_with_state(app.clone(), layers::every_response))
         .layer(layers::cors(&app.allow_origins))
+        .layer(middleware::from_fn_with_state(app.clone(), layers::foreign_origins))
         .with_state(app)
 }
