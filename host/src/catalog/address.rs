@@ -29,7 +29,9 @@ impl Address {
         match scheme {
             "sqlite" | "sqlite+aiosqlite" => {}
             "postgresql" | "postgresql+asyncpg" => {
-                return refuse("is a PostgreSQL database, which this version does not serve; use sqlite:///PATH");
+                return refuse(
+                    "is a PostgreSQL database, which this version does not serve; use sqlite:///PATH",
+                );
             }
             _ => return refuse("is not a database this server knows; write sqlite:///PATH"),
         }
@@ -40,7 +42,9 @@ impl Address {
         match path.strip_prefix('/') {
             Some(path) if path.contains('?') => refuse("has options after '?', which are not supported"),
             Some(path) => Ok(Address::File(path.into())),
-            None => refuse("names a host; an SQLite path begins after three slashes (four for an absolute path)"),
+            None => {
+                refuse("names a host; an SQLite path begins after three slashes (four for an absolute path)")
+            }
         }
     }
 }
@@ -84,7 +88,10 @@ mod tests {
     #[test]
     fn other_databases_are_refused_without_showing_the_password() {
         let text = Address::parse("postgresql://tiled:secret@host/db").unwrap_err().to_string();
-        assert!(text.contains("PostgreSQL") && text.contains("tiled:***@host") && !text.contains("secret"), "{text}");
+        assert!(
+            text.contains("PostgreSQL") && text.contains("tiled:***@host") && !text.contains("secret"),
+            "{text}"
+        );
         assert!(Address::parse("mysql://x").is_err());
         assert!(Address::parse("sqlite://host/x").is_err());
     }

@@ -18,12 +18,7 @@ pub(super) fn condition(sql: &mut Sql, query: &Query) -> String {
             let list = sql.bind(list(keys.iter().map(|key| Value::from(key.as_str()))));
             d.in_list("n.key", &list)
         }
-        Query::Regex { key, pattern } => {
-            let path = sql.bind(d.path(key));
-            let asked = sql.bind(Param::Text(pattern.text().to_owned()));
-            let test = d.regex(&d.scalar(&path), &asked, pattern.case_sensitive());
-            format!("({} AND {test})", d.is_text(&path))
-        }
+        Query::Regex { .. } | Query::Like { .. } | Query::Contains { .. } => within(sql, query),
         Query::Eq { key, value } => {
             let path = sql.bind(d.path(key));
             equal(sql, &path, value)
@@ -39,12 +34,6 @@ pub(super) fn condition(sql: &mut Sql, query: &Query) -> String {
             let asked = sql.bind(scalar(value));
             format!("({of_type} AND {} {} {asked})", d.scalar(&path), operator.symbol())
         }
-        Query::Contains { key, value } => {
-            let path = sql.bind(d.path(key));
-            let asked = sql.bind(Param::Text(value.to_string()));
-            d.contains(&path, &asked)
-        }
-        Query::In { values, .. } if values.is_empty() => "1 = 0".to_owned(),
         Query::In { key, values } => {
             let path = sql.bind(d.path(key));
             equal_to_any(sql, &path, values)
@@ -54,11 +43,6 @@ pub(super) fn condition(sql: &mut Sql, query: &Query) -> String {
         Query::KeyPresent { key, exists } => {
             let path = sql.bind(d.path(key));
             format!("{}({})", if *exists { "" } else { "NOT " }, d.has_key(&path))
-        }
-        Query::Like { key, pattern } => {
-            let path = sql.bind(d.path(key));
-            let asked = sql.bind(Param::Text(pattern.clone()));
-            format!("({} AND {})", d.is_text(&path), d.like(&d.scalar(&path), &asked))
         }
         Query::Specs { include, exclude } => specs(sql, include, exclude),
         Query::AccessTags { tags } => {
@@ -72,6 +56,31 @@ pub(super) fn condition(sql: &mut Sql, query: &Query) -> String {
         Query::StructureFamily { family } => {
             format!("n.structure_family = {}", sql.bind(Param::Text(family.name().to_owned())))
         }
+    }
+}
+
+/// Conditions on what is in a value.
+fn within(sql: &mut Sql, query: &Query) -> String {
+    let d = sql.dialect;
+    match query {
+        Query::Regex { key, pattern } => {
+            let path = sql.bind(d.path(key));
+            let asked = sql.bind(Param::Text(pattern.text().to_owned()));
+            let test = d.regex(&d.scalar(&path), &asked, pattern.case_sensitive());
+            format!("({} AND {test})", d.is_text(&path))
+        }
+        Query::Contains { key, value } => {
+            let path = sql.bind(d.path(key));
+            let asked = sql.bind(Param::Text(value.to_string()));
+            d.contains(&path, &asked)
+        }
+        Query::In { values, .. } if values.is_empty() => "1 = 0".to_owned(),
+        Query::Like { key, pattern } => {
+            let path = sql.bind(d.path(key));
+            let asked = sql.bind(Param::Text(pattern.clone()));
+            format!("({} AND {})", d.is_text(&path), d.like(&d.scalar(&path), &asked))
+        }
+        _ => "1 = 0".to_owned(),
     }
 }
 

@@ -44,12 +44,17 @@ impl Connections {
     }
 
     /// Runs `work` on a reader. Statements of one call see one state only inside a transaction.
-    pub fn read<T>(&self, doing: &'static str, work: impl FnOnce(&Connection) -> Result<T, Failure>) -> Result<T> {
+    pub fn read<T>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&Connection) -> Result<T, Failure>,
+    ) -> Result<T> {
         let mut slot = self.reader();
         let connection = match &mut *slot {
             Some(connection) => connection,
             empty => {
-                let opened = open_reader(&self.path, self.immutable).map_err(|error| database(doing, error))?;
+                let opened =
+                    open_reader(&self.path, self.immutable).map_err(|error| database(doing, error))?;
                 empty.insert(opened)
             }
         };
@@ -57,7 +62,11 @@ impl Connections {
     }
 
     /// Runs `work` in a transaction of the writer and commits it; nothing is kept when it fails.
-    pub fn write<T>(&self, doing: &'static str, work: impl FnOnce(&Connection) -> Result<T, Failure>) -> Result<T> {
+    pub fn write<T>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&Connection) -> Result<T, Failure>,
+    ) -> Result<T> {
         let mut slot = lock(&self.writer);
         let connection = match &mut *slot {
             Some(connection) => connection,
@@ -136,10 +145,16 @@ fn has_log(path: &Path) -> bool {
 fn open_reader(path: &Path, immutable: bool) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = if immutable {
-        let encoded = percent_encoding::utf8_percent_encode(&path.to_string_lossy(), percent_encoding::NON_ALPHANUMERIC)
-            .to_string()
-            .replace("%2F", "/");
-        Connection::open_with_flags(format!("file:{encoded}?immutable=1"), flags | OpenFlags::SQLITE_OPEN_URI)?
+        let encoded = percent_encoding::utf8_percent_encode(
+            &path.to_string_lossy(),
+            percent_encoding::NON_ALPHANUMERIC,
+        )
+        .to_string()
+        .replace("%2F", "/");
+        Connection::open_with_flags(
+            format!("file:{encoded}?immutable=1"),
+            flags | OpenFlags::SQLITE_OPEN_URI,
+        )?
     } else {
         Connection::open_with_flags(path, flags)?
     };

@@ -10,7 +10,8 @@ use crate::query::{Pattern, contains, fulltext_matches, same_value};
 
 /// Adds the functions to a connection.
 pub(super) fn register(connection: &Connection) -> Result<()> {
-    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
+    let flags =
+        FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
     connection.create_scalar_function("tiled_regex", 3, flags, |call| {
         let Some(text) = text(call, 2) else { return Ok(false) };
         let case_sensitive = call.get::<bool>(1)?;

@@ -46,7 +46,9 @@ fn insert_source(connection: &Connection, node: i64, source: &NewDataSource) -> 
         structure => {
             let id = structure_id(structure);
             connection
-                .prepare_cached("INSERT INTO structures(id, structure) VALUES (?1, ?2) ON CONFLICT(id) DO NOTHING")?
+                .prepare_cached(
+                    "INSERT INTO structures(id, structure) VALUES (?1, ?2) ON CONFLICT(id) DO NOTHING",
+                )?
                 .execute((&id, structure.to_string()))?;
             Some(id)
         }
@@ -89,7 +91,9 @@ fn put_asset(connection: &Connection, asset: &NewAsset) -> Result<i64, Failure> 
         Some((id, old)) => {
             if size.is_some() && size != old {
                 connection
-                    .prepare_cached("UPDATE assets SET size = ?2, time_updated = CURRENT_TIMESTAMP WHERE id = ?1")?
+                    .prepare_cached(
+                        "UPDATE assets SET size = ?2, time_updated = CURRENT_TIMESTAMP WHERE id = ?1",
+                    )?
                     .execute((id, size))?;
             }
             Ok(id)
@@ -167,9 +171,8 @@ fn canonical(value: &Value, text: &mut String) {
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
-    serde_json::to_string(value).map_err(|error| {
-        CatalogError::Database { doing: "writing JSON", source: Box::new(error) }.into()
-    })
+    serde_json::to_string(value)
+        .map_err(|error| CatalogError::Database { doing: "writing JSON", source: Box::new(error) }.into())
 }
 
 fn collision(error: rusqlite::Error, key: &str) -> Failure {

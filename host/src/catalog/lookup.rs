@@ -52,11 +52,14 @@ fn walk(
     for (at, segment) in segments.iter().enumerate() {
         let key = sql.bind(Param::Text((*segment).to_owned()));
         let (here, above) = (at + 1, if at == 0 { "r.id0".to_owned() } else { format!("n{at}.id") });
-        joins.push_str(&format!(" LEFT JOIN nodes n{here} ON n{here}.key = {key} AND n{here}.parent = {above}"));
+        joins.push_str(&format!(
+            " LEFT JOIN nodes n{here} ON n{here}.key = {key} AND n{here}.parent = {above}"
+        ));
         deepest = format!("n{here}.id, {deepest}");
         depth.push_str(&format!(" + (n{here}.id IS NOT NULL)"));
     }
-    chain = format!("(SELECT coalesce({deepest}r.id0, r.id0) AS id, {depth} AS depth FROM ({chain}) r{joins}) f");
+    chain =
+        format!("(SELECT coalesce({deepest}r.id0, r.id0) AS id, {depth} AS depth FROM ({chain}) r{joins}) f");
     select(&mut sql, columns, &format!("{chain} CROSS JOIN nodes n ON n.id = f.id"));
     let marker = sql.text.find(" FROM (SELECT coalesce").unwrap_or(sql.text.len());
     sql.text.insert_str(marker, ", f.depth");

@@ -3,22 +3,22 @@
 //! Everything blocks. Knows no HTTP and opens no data; no type of the database library leaves this room.
 
 mod address;
-mod row;
-mod new;
-mod error;
-mod schema;
-mod connection;
-mod watch;
-mod functions;
-mod sql;
 mod condition;
-mod select;
-mod lookup;
-mod page;
+mod connection;
 mod distinct;
+mod error;
+mod functions;
 mod insert;
+mod lookup;
+mod new;
+mod page;
+mod row;
+mod schema;
+mod select;
+mod sql;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

@@ -47,9 +47,7 @@ const OLDER_REVISIONS: [&str; 27] = [
 /// `Missing`, `Outdated` or `Unrecognized`, each with what to do.
 pub(super) fn check(connection: &Connection, uri: &str) -> Result<()> {
     let doing = "reading its revision";
-    let query = |sql: &str| {
-        connection.query_row(sql, [], |row| row.get::<_, String>(0)).optional()
-    };
+    let query = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, String>(0)).optional();
     let stamped = query("SELECT name FROM sqlite_schema WHERE name = 'alembic_version'")
         .map_err(|error| database(doing, error))?;
     let revision = match stamped {
@@ -77,7 +75,8 @@ pub(super) fn create(path: &Path) -> Result<()> {
         connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
         let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         // Another process may have made it while we waited for the lock.
-        let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        let tables: i64 =
+            transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
         if tables == 0 {
             transaction.execute_batch(include_str!("schema.sql"))?;
         }

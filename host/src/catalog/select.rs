@@ -97,7 +97,8 @@ pub(super) fn column(error: rusqlite::types::FromSqlError) -> Failure {
 }
 
 pub(super) fn family(node: i64, name: &str) -> Result<StructureFamily, CatalogError> {
-    StructureFamily::named(name).ok_or_else(|| CatalogError::Damaged { node, reason: format!("family {name:?}") })
+    StructureFamily::named(name)
+        .ok_or_else(|| CatalogError::Damaged { node, reason: format!("family {name:?}") })
 }
 
 pub(super) fn management(node: i64, name: &str) -> Result<Management, CatalogError> {

@@ -176,7 +176,14 @@ fn full_text_searches_use_the_index_and_bad_ones_are_the_callers_fault() {
 #[test]
 fn distinct_values_are_counted() {
     let catalog = Catalog::temporary().unwrap();
-    let metadata = [json!({"c": "red"}), json!({"c": 10}), json!({}), json!({"c": "red"}), json!({"c": 9}), json!({"c": null})];
+    let metadata = [
+        json!({"c": "red"}),
+        json!({"c": 10}),
+        json!({}),
+        json!({"c": "red"}),
+        json!({"c": 9}),
+        json!({"c": null}),
+    ];
     let nodes = metadata.into_iter().enumerate().map(|(at, metadata)| NewNode {
         metadata,
         specs: if at == 0 { vec![Spec::named("x")] } else { vec![] },
@@ -190,7 +197,8 @@ fn distinct_values_are_counted() {
         ..DistinctRequest::default()
     };
     let found = catalog.distinct(ROOT, &request).unwrap();
-    let pairs = |values: &[DistinctValue]| -> Value { values.iter().map(|v| json!([v.value, v.count])).collect() };
+    let pairs =
+        |values: &[DistinctValue]| -> Value { values.iter().map(|v| json!([v.value, v.count])).collect() };
     assert_eq!(pairs(&found.metadata[0].1), json!([[9, 1], [10, 1], ["red", 2], [null, 2]]));
     assert_eq!(pairs(&found.structure_families.unwrap()), json!([["container", 6]]));
     assert_eq!(pairs(&found.specs.unwrap()), json!([[[], 5], [[{"name": "x", "version": null}], 1]]));
@@ -219,7 +227,9 @@ fn commits_of_anybody_change_the_generation() {
 fn a_taken_key_is_a_collision_and_leaves_nothing_behind() {
     let catalog = Catalog::temporary().unwrap();
     let nodes = [NewNode::container("a"), NewNode::container("b"), NewNode::container("a")];
-    assert!(matches!(catalog.insert_many(ROOT, &nodes), Err(CatalogError::Collision { path }) if path == "a"));
+    assert!(
+        matches!(catalog.insert_many(ROOT, &nodes), Err(CatalogError::Collision { path }) if path == "a")
+    );
     assert_eq!(catalog.count(ROOT).unwrap(), 0);
     let ids = catalog.insert_many(ROOT, &nodes[..2]).unwrap();
     catalog.insert(ids[0], &NewNode::container("deep")).unwrap();
@@ -315,7 +325,8 @@ impl Dice {
             1 => Query::NotEq { key, value },
             2 | 3 => {
                 let operator = self.pick(&[Operator::Lt, Operator::Le, Operator::Gt, Operator::Ge]);
-                let value = self.pick(&[json!(1), json!(1.5), json!("red"), json!(true), json!(9007199254740992.0)]);
+                let value =
+                    self.pick(&[json!(1), json!(1.5), json!("red"), json!(true), json!(9007199254740992.0)]);
                 Query::Comparison { operator, key, value }
             }
             4 => Query::Contains { key, value },
@@ -327,7 +338,9 @@ impl Dice {
                 let text = self.pick(&["^r", "ed", "É", "^$", "[0-9]"]);
                 Query::Regex { key, pattern: Pattern::new(text, self.roll(2) == 0).unwrap() }
             }
-            10 => Query::Specs { include: vec![self.pick(&["x", "y"]).to_owned()], exclude: vec!["z".into()] },
+            10 => {
+                Query::Specs { include: vec![self.pick(&["x", "y"]).to_owned()], exclude: vec!["z".into()] }
+            }
             _ => Query::KeysFilter { keys: vec![self.roll(300).to_string(), self.roll(300).to_string()] },
         }
     }

@@ -49,22 +49,22 @@ impl Watch {
 
     /// Another number after every commit; `None` when it cannot be known.
     pub fn generation(&self) -> Option<u64> {
-        self.from_index().or_else(|| self.from_header()).or_else(|| self.ask())
+        self.index_version().or_else(|| self.header_version()).or_else(|| self.ask())
     }
 
-    fn from_index(&self) -> Option<u64> {
+    fn index_version(&self) -> Option<u64> {
         let mut bytes = [0; INDEX_HEADER];
         self.index.get()?.read_exact_at(&mut bytes, 0).ok()?;
         Some(xxh3_64(&bytes))
     }
 
-    fn from_header(&self) -> Option<u64> {
+    fn header_version(&self) -> Option<u64> {
         let file = self.header.as_ref()?;
         let mut bytes = [0; HEADER + 16];
         file.read_exact_at(&mut bytes[..HEADER], 0).ok()?;
         if bytes[READ_VERSION_AT] == WITH_LOG {
             self.open_index()?;
-            return self.from_index();
+            return self.index_version();
         }
         // A writer that crashes gives its number back; the time of change tells the next one from it.
         let times = file.metadata().ok()?;

@@ -240,7 +240,9 @@ pub enum QueryError {
         field: String,
     },
     /// A field is missing, or there are fewer of it than of its companions.
-    #[error("filter[{filter}][condition][{field}] is missing: it is given {found} times, its companions {wanted}")]
+    #[error(
+        "filter[{filter}][condition][{field}] is missing: it is given {found} times, its companions {wanted}"
+    )]
     MissingField {
         /// Query name.
         filter: &'static str,

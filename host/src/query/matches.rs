@@ -17,7 +17,9 @@ pub fn matches(query: &Query, key: &str, family: StructureFamily, specs: &[Spec]
         Query::KeysFilter { keys } => keys.iter().any(|wanted| key == wanted),
         Query::Regex { key, pattern } => at(key).and_then(Value::as_str).is_some_and(|t| pattern.is_match(t)),
         Query::Eq { key, value } => same_value(at(key).unwrap_or(&Value::Null), value),
-        Query::NotEq { key, value } => at(key).is_some_and(|found| !found.is_null() && !same_value(found, value)),
+        Query::NotEq { key, value } => {
+            at(key).is_some_and(|found| !found.is_null() && !same_value(found, value))
+        }
         Query::Comparison { operator, key, value } => {
             at(key).and_then(|found| order(found, value)).is_some_and(|order| operator.holds(order))
         }
@@ -30,7 +32,9 @@ pub fn matches(query: &Query, key: &str, family: StructureFamily, specs: &[Spec]
         Query::NotIn { key, values } => at(key)
             .is_some_and(|found| !found.is_null() && !values.iter().any(|value| same_value(found, value))),
         Query::KeyPresent { key, exists } => at(key).is_some() == *exists,
-        Query::Like { key, pattern } => at(key).and_then(Value::as_str).is_some_and(|text| like(pattern, text)),
+        Query::Like { key, pattern } => {
+            at(key).and_then(Value::as_str).is_some_and(|text| like(pattern, text))
+        }
         Query::Specs { include, exclude } => {
             let has = |name: &String| specs.iter().any(|spec| &spec.name == name);
             include.iter().all(has) && !exclude.iter().any(has)

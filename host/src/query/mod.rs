@@ -3,8 +3,8 @@
 //! into SQL. Never does I/O.
 
 mod ast;
-mod parse;
 mod matches;
+mod parse;
 mod sort;
 mod text;
 

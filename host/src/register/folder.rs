@@ -12,12 +12,15 @@ pub(super) struct Entry {
     pub is_directory: bool,
 }
 
+/// What may be registered, and what may not with the reason.
+pub(super) type Listing = (Vec<Entry>, Vec<(PathBuf, String)>);
+
 /// The entries of a folder in the order of their names, and those left out with the reason. Hidden ones are skipped
 /// without a word, as are sockets, pipes and devices. `root` is where links may lead, itself without links.
 ///
 /// # Errors
 /// When the folder cannot be read.
-pub(super) fn entries(folder: &Path, root: &Path) -> std::io::Result<(Vec<Entry>, Vec<(PathBuf, String)>)> {
+pub(super) fn entries(folder: &Path, root: &Path) -> std::io::Result<Listing> {
     let mut found = Vec::new();
     let mut left_out = Vec::new();
     let here = folder.canonicalize()?;

@@ -52,8 +52,9 @@ mod tests {
     #[test]
     fn names_lose_their_extensions_unless_another_has_the_key() {
         let mut keys = Keys::new(false, ["old".to_owned()]);
-        let given: Vec<String> =
-            ["a.tif", "a.csv", "a", "thing.tar.gz", "odd.", "old.h5", "a.csv"].map(|name| keys.give(name, "")).into();
+        let given: Vec<String> = ["a.tif", "a.csv", "a", "thing.tar.gz", "odd.", "old.h5", "a.csv"]
+            .map(|name| keys.give(name, ""))
+            .into();
         assert_eq!(given, ["a", "a.csv", "a-2", "thing", "odd.", "old.h5", "a.csv-2"]);
         assert_eq!(Keys::new(true, []).give("a.tif", ""), "a.tif");
         assert_eq!(keys.give("thing", ".tif"), "thing.tif");

@@ -3,14 +3,14 @@
 //! somebody asks for them, the rest in the background. Never reads values, never follows links out of the folder, and
 //! no file stops it.
 
-mod identify;
-mod plugins;
 mod folder;
-mod sequence;
+mod identify;
 mod keys;
-mod parallel;
 mod nodes;
+mod parallel;
+mod plugins;
 mod registrar;
+mod sequence;
 #[cfg(test)]
 mod tests;
 

@@ -5,13 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 use tiled_plugin_api::model::{Description, StructureFamily};
 
-use super::{
-    Identified, Identify,
-    folder::Entry,
-    identify::takes_list,
-    keys::Keys,
-    parallel, sequence,
-};
+use super::{Identified, Identify, folder::Entry, identify::takes_list, keys::Keys, parallel, sequence};
 use crate::{
     catalog::{Management, NewAsset, NewDataSource, NewNode},
     source::uri_of,
@@ -32,17 +26,18 @@ pub(super) fn of(entries: Vec<Entry>, identify: &dyn Identify, mut keys: Keys) -
     let types = parallel::map(&entries, |entry| identify.identify(&entry.path, entry.is_directory));
     let known: Vec<(&Entry, Option<Identified>)> = entries.iter().zip(types).collect();
     let numbered = known.iter().enumerate().map(|(at, (entry, known))| {
-        let sequence = known.as_ref().filter(|_| !entry.is_directory).and_then(|known| known.sequence.as_deref());
+        let sequence =
+            known.as_ref().filter(|_| !entry.is_directory).and_then(|known| known.sequence.as_deref());
         (at, entry.name.as_str(), sequence)
     });
     let groups = sequence::group(numbered);
     let mut in_sequence = vec![false; known.len()];
     for (name, mimetype, members) in groups {
-        let (taken, nodes) = together(&name, &mimetype, &members, &known, identify, &mut found);
+        let (taken, node) = together(&name, &mimetype, &members, &known, identify, &mut found);
         for at in taken {
             in_sequence[at] = true;
         }
-        for (mut node, extension) in nodes {
+        if let Some((mut node, extension)) = node {
             node.key = keys.give(&name, &extension);
             found.nodes.push(node);
         }
@@ -121,7 +116,9 @@ fn together(
             Err(reason) => bad.push((*at, path.to_path_buf(), reason)),
         }
     }
-    let taken = |bad: &[(usize, PathBuf, String)]| good.iter().map(|(at, _)| *at).chain(bad.iter().map(|b| b.0)).collect();
+    let taken = |bad: &[(usize, PathBuf, String)]| {
+        good.iter().map(|(at, _)| *at).chain(bad.iter().map(|b| b.0)).collect()
+    };
     if good.is_empty() {
         let all = taken(&bad);
         found.left_out.extend(bad.into_iter().map(|(_, path, reason)| (path, reason)));
@@ -131,7 +128,8 @@ fn together(
     match identify.describe(mimetype, &paths) {
         Ok(description) => {
             let assets = (0..).zip(&paths).map(|(num, path)| listed(asset(path, false), num)).collect();
-            let extension = paths.first().and_then(|path| path.extension()).map(|e| format!(".{}", e.to_string_lossy()));
+            let extension =
+                paths.first().and_then(|path| path.extension()).map(|e| format!(".{}", e.to_string_lossy()));
             let node = node(description, mimetype, assets);
             let all = taken(&bad);
             found.left_out.extend(bad.into_iter().map(|(_, path, reason)| (path, reason)));

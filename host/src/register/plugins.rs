@@ -42,7 +42,11 @@ impl PluginIdentify {
         let mut assets = Vec::with_capacity(paths.len());
         for (num, path) in (0..).zip(paths) {
             let parameter = if several { "data_uris" } else { "data_uri" }.to_owned();
-            assets.push(AssetSource { source: self.roots.open(path)?, parameter, num: several.then_some(num) });
+            assets.push(AssetSource {
+                source: self.roots.open(path)?,
+                parameter,
+                num: several.then_some(num),
+            });
         }
         let request = OpenRequest {
             mimetype: mimetype.to_owned(),

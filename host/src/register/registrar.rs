@@ -201,9 +201,13 @@ impl Registrar {
                 match state.folders.get_mut(path) {
                     None => return false,
                     Some(Stage::Done) => return true,
-                    Some(Stage::Busy) => state = self.done.wait(state).unwrap_or_else(PoisonError::into_inner),
+                    Some(Stage::Busy) => {
+                        state = self.done.wait(state).unwrap_or_else(PoisonError::into_inner)
+                    }
                     Some(stage @ Stage::Waiting(..)) => {
-                        let Stage::Waiting(node, folder) = std::mem::replace(stage, Stage::Busy) else { return true };
+                        let Stage::Waiting(node, folder) = std::mem::replace(stage, Stage::Busy) else {
+                            return true;
+                        };
                         state.busy += 1;
                         break (node, folder);
                     }

@@ -54,7 +54,12 @@ mod tests {
 
     #[test]
     fn types_are_not_mixed_in_a_sequence() {
-        let files = [(0, "A1.tif", Some("t")), (1, "A1.jpg", Some("j")), (2, "A2.tif", Some("t")), (3, "A3.csv", None)];
+        let files = [
+            (0, "A1.tif", Some("t")),
+            (1, "A1.jpg", Some("j")),
+            (2, "A2.tif", Some("t")),
+            (3, "A3.csv", None),
+        ];
         let wanted = [("A".into(), "t".into(), vec![0, 2]), ("A".into(), "j".into(), vec![1])];
         assert_eq!(group(files.into_iter()), wanted);
     }

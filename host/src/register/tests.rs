@@ -29,7 +29,9 @@ impl Identify for Shapes {
             sequence: sequence.map(str::to_owned),
         };
         match (extension, is_directory) {
-            ("dat", false) => Some(named("application/x-shape", Some("multipart/related;type=application/x-shape"))),
+            ("dat", false) => {
+                Some(named("application/x-shape", Some("multipart/related;type=application/x-shape")))
+            }
             ("box", true) => Some(named("application/x-box", None)),
             ("csv", false) => Some(named("text/csv", Some("multipart/related;type=text/csv"))),
             _ => None,
@@ -82,7 +84,11 @@ impl Folder {
     fn registered(&self, options: Options) -> (Arc<Catalog>, Vec<String>, Vec<String>) {
         let (catalog, registrar) = self.registrar(options);
         registrar.run();
-        let names = registrar.problems().iter().map(|p| p.path.file_name().unwrap().to_string_lossy().into()).collect();
+        let names = registrar
+            .problems()
+            .iter()
+            .map(|p| p.path.file_name().unwrap().to_string_lossy().into())
+            .collect();
         let paths = paths(&catalog);
         (catalog, paths, names)
     }
@@ -95,7 +101,8 @@ fn paths(catalog: &Catalog) -> Vec<String> {
         keys.push(row.key);
         keys.join("/")
     };
-    let mut paths: Vec<String> = catalog.search_deep(ROOT, 64, &all).unwrap().rows.into_iter().map(path).collect();
+    let mut paths: Vec<String> =
+        catalog.search_deep(ROOT, 64, &all).unwrap().rows.into_iter().map(path).collect();
     paths.sort();
     paths
 }
@@ -121,7 +128,10 @@ fn numbered_files_that_are_alike_become_one_node() {
     assert_eq!(source.mimetype, "multipart/related;type=application/x-shape");
     let assets: Vec<_> = source.assets.iter().map(|a| (a.parameter.as_deref(), a.num, a.size)).collect();
     assert_eq!(assets, [0, 1, 2].map(|num| (Some("data_uris"), Some(num), Some(3))));
-    assert!(source.assets[0].data_uri.starts_with("file://localhost/") && source.assets[0].data_uri.ends_with("/A1.dat"));
+    assert!(
+        source.assets[0].data_uri.starts_with("file://localhost/")
+            && source.assets[0].data_uri.ends_with("/A1.dat")
+    );
     let (row, _) = catalog.lookup(&["one"]).unwrap().unwrap();
     let source = catalog.data_sources(row.id).unwrap().remove(0);
     assert_eq!((source.assets[0].parameter.as_deref(), source.assets[0].num), (Some("data_uri"), None));
@@ -129,7 +139,13 @@ fn numbered_files_that_are_alike_become_one_node() {
 
 #[test]
 fn a_bad_file_is_left_out_and_stops_nothing() {
-    let folder = Folder::new(&[("A1.dat", "[3]"), ("A2.dat", "bad"), ("A3.dat", "[3]"), ("x.dat", "bad"), ("y.dat", "[1]")]);
+    let folder = Folder::new(&[
+        ("A1.dat", "[3]"),
+        ("A2.dat", "bad"),
+        ("A3.dat", "[3]"),
+        ("x.dat", "bad"),
+        ("y.dat", "[1]"),
+    ]);
     let (catalog, found, mut left_out) = folder.registered(Options::default());
     assert_eq!(found, ["A", "y"]);
     left_out.sort();
@@ -183,12 +199,15 @@ fn links_do_not_lead_out_of_the_folder_and_pipes_are_not_opened() {
 
 #[test]
 fn a_listing_waits_only_for_the_folders_on_its_way() {
-    let folder = Folder::new(&[("a/b/x.dat", "[1]"), ("a/y.dat", "[1]"), ("c/d/z.dat", "[1]"), ("c/w.dat", "[1]")]);
+    let folder =
+        Folder::new(&[("a/b/x.dat", "[1]"), ("a/y.dat", "[1]"), ("c/d/z.dat", "[1]"), ("c/w.dat", "[1]")]);
     let (catalog, registrar) = folder.registrar(Options::default());
     assert!(registrar.is_behind::<&str>(&[]) && paths(&catalog).is_empty());
     registrar.ensure(&["a"]);
     assert_eq!(paths(&catalog), ["a", "a/b", "a/y", "c"]);
-    assert!(!registrar.is_behind(&["a"]) && !registrar.is_behind(&["a", "y"]) && !registrar.is_behind(&["nope"]));
+    assert!(
+        !registrar.is_behind(&["a"]) && !registrar.is_behind(&["a", "y"]) && !registrar.is_behind(&["nope"])
+    );
     assert!(registrar.is_behind(&["a", "b"]) && registrar.is_behind(&["c", "w"]));
     registrar.ensure(&["c", "w", "column"]);
     assert_eq!(paths(&catalog), ["a", "a/b", "a/y", "c", "c/d", "c/w"]);
@@ -204,7 +223,8 @@ fn many_who_ask_at_once_register_each_folder_once() {
     let folder = Folder::new(&files);
     let catalog = Arc::new(Catalog::temporary().unwrap());
     let identify = Arc::new(Shapes::default());
-    let registrar = Registrar::new(catalog.clone(), ROOT, folder.path(), Options::default(), identify.clone()).unwrap();
+    let registrar =
+        Registrar::new(catalog.clone(), ROOT, folder.path(), Options::default(), identify.clone()).unwrap();
     std::thread::scope(|scope| {
         for thread in 0..6 {
             let registrar = &registrar;
