@@ -3,8 +3,8 @@
 use std::sync::OnceLock;
 
 use tiled_plugin_api::prelude::{
-    Adapter, ArrayStructure, Context, Description, Error, Host, OpenRequest, OwnedBuffer, Plan, Result, SliceDim,
-    Source, StructureFamily, is_everything, whole_chunks,
+    Adapter, ArrayStructure, Context, Description, Error, Host, OpenRequest, OwnedBuffer, Plan, Result,
+    SliceDim, Source, StructureFamily, is_everything, whole_chunks,
 };
 
 use crate::picture::{self, Form};
@@ -45,7 +45,8 @@ impl ImageAdapter {
     pub fn open(request: &OpenRequest, is_sequence: bool) -> Result<Self> {
         let wanted = if is_sequence { usize::MAX } else { 1 };
         let frame = |source: &Source| Frame { source: source.clone(), form: OnceLock::new() };
-        let frames: Vec<Frame> = request.assets.iter().take(wanted).map(|asset| frame(&asset.source)).collect();
+        let frames: Vec<Frame> =
+            request.assets.iter().take(wanted).map(|asset| frame(&asset.source)).collect();
         let form = *frames.first().ok_or_else(|| Error::not_found("there is no file to open"))?.form()?;
         let mut shape = form.shape();
         let mut chunks = whole_chunks(&shape);
@@ -118,7 +119,8 @@ fn pick(from: &[u8], shape: &[u64], slice: &[SliceDim], item: usize, out: &mut [
         out.copy_from_slice(value);
         return Ok(());
     };
-    let stride = usize::try_from(inner.iter().product::<u64>()).map_err(Error::internal)?.saturating_mul(item);
+    let stride =
+        usize::try_from(inner.iter().product::<u64>()).map_err(Error::internal)?.saturating_mul(item);
     if dim.step == 1 && is_everything(rest, inner) {
         let start = usize::try_from(dim.start).map_err(Error::internal)?.saturating_mul(stride);
         let run = from.get(start..start.saturating_add(out.len()));

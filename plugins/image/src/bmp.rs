@@ -31,7 +31,9 @@ impl Header {
         let size = number(bytes, 14, 4)? as usize;
         let is_short = size == 12;
         if !is_short && !matches!(size, 40 | 52 | 56 | 64 | 108 | 124) {
-            return Err(Error::unsupported_format(format!("BMP with a header of {size} bytes is not supported")));
+            return Err(Error::unsupported_format(format!(
+                "BMP with a header of {size} bytes is not supported"
+            )));
         }
         let (width, height, bits) = if is_short {
             (number(bytes, 18, 2)?, number(bytes, 20, 2)? as i32, number(bytes, 24, 2)?)
@@ -117,7 +119,8 @@ pub fn decode(bytes: &[u8]) -> Result<Picture> {
         let line = pixels.get(y * row..pixels.len().min((y + 1) * row)).unwrap_or_default();
         match header.bits {
             1 | 4 | 8 => out.extend(unpack(line, header.bits, line.len(), header.width, 1)),
-            24 => out.extend(line.as_chunks::<3>().0.iter().take(header.width).flat_map(|[b, g, r]| [*r, *g, *b])),
+            24 => out
+                .extend(line.as_chunks::<3>().0.iter().take(header.width).flat_map(|[b, g, r]| [*r, *g, *b])),
             bits => {
                 for pixel in line.chunks_exact(bits / 8).take(header.width) {
                     let value = pixel.iter().rev().fold(0u32, |all, byte| (all << 8) | u32::from(*byte));
@@ -145,7 +148,8 @@ fn run_lengths(header: &Header, data: &[u8]) -> Result<Vec<u8>> {
     let (mut x, mut y, mut at) = (0usize, 0usize, 0usize);
     let nibbles = header.compression == 2;
     while y < height {
-        let Some([first, second]) = data.get(at..at + 2).and_then(|pair| <[u8; 2]>::try_from(pair).ok()) else {
+        let Some([first, second]) = data.get(at..at + 2).and_then(|pair| <[u8; 2]>::try_from(pair).ok())
+        else {
             return Err(damaged("the pixels are cut"));
         };
         at += 2;

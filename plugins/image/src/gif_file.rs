@@ -41,7 +41,8 @@ pub fn decode(bytes: &[u8]) -> Result<Picture> {
     let frame = decoder.read_next_frame().map_err(|error| damaged("GIF", error))?;
     let frame = frame.ok_or_else(|| Error::invalid_data("damaged GIF: there is no frame in it"))?;
     let width = usize::try_from(form.width).map_err(Error::internal)?;
-    let mut out = vec![frame.transparent.unwrap_or(0); usize::try_from(form.nbytes()).map_err(Error::internal)?];
+    let mut out =
+        vec![frame.transparent.unwrap_or(0); usize::try_from(form.nbytes()).map_err(Error::internal)?];
     let (top, left, columns) = (usize::from(frame.top), usize::from(frame.left), usize::from(frame.width));
     let rows = out.chunks_exact_mut(width.max(1)).skip(top);
     for (row, values) in rows.zip(frame.buffer.chunks_exact(columns.max(1))) {

@@ -21,7 +21,10 @@ fn error(error: JpegError) -> Error {
 pub fn form(bytes: &[u8]) -> Result<Form> {
     let header = jpeg::header(bytes).map_err(error)?;
     if !matches!(header.components, 1 | 3 | 4) {
-        return Err(Error::unsupported_format(format!("JPEG of {} components is not supported", header.components)));
+        return Err(Error::unsupported_format(format!(
+            "JPEG of {} components is not supported",
+            header.components
+        )));
     }
     let (height, width) = (header.height as u64, header.width as u64);
     Ok(Form { height, width, samples: header.components as u64, sample: Sample::U8 })

@@ -15,7 +15,9 @@ pub fn levels(bytes: &[u8], dtype: &DataType) -> Option<Vec<u8>> {
         return None;
     }
     match (dtype.kind(), size) {
-        (Kind::Bool | Kind::Uint | Kind::Int, 1) => Some(by_table(bytes.iter().map(|b| usize::from(*b)), 256, |i| read(&[i as u8]))),
+        (Kind::Bool | Kind::Uint | Kind::Int, 1) => {
+            Some(by_table(bytes.iter().map(|b| usize::from(*b)), 256, |i| read(&[i as u8])))
+        }
         (Kind::Uint | Kind::Int, 2) => {
             let pairs = bytes.as_chunks::<2>().0.iter().map(|b| usize::from(u16::from_ne_bytes(*b)));
             Some(by_table(pairs, 1 << 16, |i| read(&(i as u16).to_ne_bytes())))
@@ -78,7 +80,8 @@ fn reader(dtype: &DataType) -> Option<fn(&[u8]) -> f32> {
 
 /// A float of 16 bits.
 fn half(bits: u16) -> f32 {
-    let (sign, exponent, fraction) = (u32::from(bits >> 15) << 31, u32::from(bits >> 10) & 31, u32::from(bits) & 1023);
+    let (sign, exponent, fraction) =
+        (u32::from(bits >> 15) << 31, u32::from(bits >> 10) & 31, u32::from(bits) & 1023);
     match exponent {
         0 => {
             let value = fraction as f32 * 2f32.powi(-24);
@@ -90,11 +93,19 @@ fn half(bits: u16) -> f32 {
 }
 
 /// Levels of values of which there are few: counted, not sorted, and looked up.
-fn by_table(places: impl Iterator<Item = usize> + Clone, kinds: usize, read: impl Fn(usize) -> f32) -> Vec<u8> {
+fn by_table(
+    places: impl Iterator<Item = usize> + Clone,
+    kinds: usize,
+    read: impl Fn(usize) -> f32,
+) -> Vec<u8> {
     let mut counts = vec![0usize; kinds];
     places.clone().for_each(|place| counts[place] += 1);
-    let mut found: Vec<(f32, usize)> =
-        counts.iter().enumerate().filter(|(_, count)| **count > 0).map(|(i, count)| (read(i), *count)).collect();
+    let mut found: Vec<(f32, usize)> = counts
+        .iter()
+        .enumerate()
+        .filter(|(_, count)| **count > 0)
+        .map(|(i, count)| (read(i), *count))
+        .collect();
     found.sort_by(|a, b| a.0.total_cmp(&b.0));
     let total = found.iter().map(|(_, count)| count).sum();
     let nth = |n: usize| {

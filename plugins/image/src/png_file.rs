@@ -92,9 +92,12 @@ pub fn decode(bytes: &[u8]) -> Result<Picture> {
             out.as_chunks_mut::<2>().0.iter_mut().for_each(|value| value.reverse());
             out
         }
-        (ColorType::GrayscaleAlpha, BitDepth::Sixteen) => {
-            out.as_chunks::<4>().0.iter().flat_map(|[grey, _, alpha, _]| [*grey, *grey, *grey, *alpha]).collect()
-        }
+        (ColorType::GrayscaleAlpha, BitDepth::Sixteen) => out
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .flat_map(|[grey, _, alpha, _]| [*grey, *grey, *grey, *alpha])
+            .collect(),
         (_, BitDepth::Sixteen) => out.as_chunks::<2>().0.iter().map(|[high, _]| *high).collect(),
     };
     Ok(Picture { form, bytes })

@@ -39,10 +39,13 @@ impl Image {
             Some(Frame::Directory(offset)) if offset == key.directory.at => (key.clone(), 0),
             Some(Frame::Directory(offset)) => (self.page(offset, at)?, 0),
             Some(Frame::Missing) | None => {
-                return Err(self.file.damaged(format_args!("plane {at} is described but is not in this file")));
+                return Err(self
+                    .file
+                    .damaged(format_args!("plane {at} is described but is not in this file")));
             }
         };
-        PageReader { file: &self.file, page: &page, number: at, shift, host: Some(host) }.read(cx, region, out)
+        PageReader { file: &self.file, page: &page, number: at, shift, host: Some(host) }
+            .read(cx, region, out)
     }
 
     fn page(&self, offset: u64, at: u64) -> Result<Arc<Page>> {
@@ -50,7 +53,9 @@ impl Image {
         let key = &self.series.key;
         if page.layout.shaped != key.layout.shaped || page.dtype != key.dtype {
             let (got, wanted) = (&page.shape, &key.shape);
-            return Err(self.file.damaged(format_args!("page {at}: shape {got:?} or type differ from {wanted:?}")));
+            return Err(self
+                .file
+                .damaged(format_args!("page {at}: shape {got:?} or type differ from {wanted:?}")));
         }
         Ok(Arc::new(page))
     }
@@ -92,7 +97,8 @@ impl TiffAdapter {
     pub fn open(request: &OpenRequest, is_sequence: bool) -> Result<Self> {
         let wanted = if is_sequence { usize::MAX } else { 1 };
         let member = |source: &Source| Member { source: source.clone(), image: OnceLock::new() };
-        let members: Vec<Member> = request.assets.iter().take(wanted).map(|asset| member(&asset.source)).collect();
+        let members: Vec<Member> =
+            request.assets.iter().take(wanted).map(|asset| member(&asset.source)).collect();
         let first = members.first().ok_or_else(|| Error::not_found("there is no file to open"))?.image()?;
         let (key, member_shape) = (first.series.key.clone(), first.series.shape.clone());
         let member_frames = first.series.frames.len() as u64;
@@ -104,7 +110,11 @@ impl TiffAdapter {
             chunks.insert(0, vec![1; members.len()]);
         }
         // What Tiled says of a sequence has no tags: files may differ.
-        let metadata = if is_sequence { Value::Object(serde_json::Map::new()) } else { metadata::tags(&first.file, &first.file.directory(first.file.first)?)? };
+        let metadata = if is_sequence {
+            Value::Object(serde_json::Map::new())
+        } else {
+            metadata::tags(&first.file, &first.file.directory(first.file.first)?)?
+        };
         let stored = ArrayStructure { data_type, chunks, shape, dims: None, resizable: false };
         let structure = registered(request, &stored).unwrap_or(stored);
         let stack = Stack::new(structure.shape.clone(), key.layout.shaped, item);

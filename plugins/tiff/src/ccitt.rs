@@ -30,7 +30,9 @@ pub fn decode(file: &File, page: &Page, raw: &[u8], shape: [u64; 4]) -> Result<V
             Some(Row::Changes(changes)) => reference = changes,
             // Encoders may leave out white rows at the end of the block.
             Some(Row::EndOfBlock) => reference = vec![],
-            None => return Err(file.damaged(format_args!("CCITT: damaged or truncated at row {row} of {rows}"))),
+            None => {
+                return Err(file.damaged(format_args!("CCITT: damaged or truncated at row {row} of {rows}")));
+            }
         }
         paint(&reference, width, &mut out);
     }
@@ -40,7 +42,8 @@ pub fn decode(file: &File, page: &Page, raw: &[u8], shape: [u64; 4]) -> Result<V
 fn bits(raw: &[u8]) -> Bits<'_> {
     // Codes are looked up by more bits than they have: zeros behind the end let the last ones be found.
     let bytes = raw.iter().copied().chain([0; 4]).map(Ok);
-    let boxed: Box<dyn Iterator<Item = std::result::Result<u8, std::convert::Infallible>> + '_> = Box::new(bytes);
+    let boxed: Box<dyn Iterator<Item = std::result::Result<u8, std::convert::Infallible>> + '_> =
+        Box::new(bytes);
     match ByteReader::new(boxed) {
         Ok(reader) => reader,
         Err(never) => match never {},

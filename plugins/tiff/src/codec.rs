@@ -97,7 +97,8 @@ fn lzw(raw: &[u8], size: usize) -> Outcome<Vec<u8>> {
     let mut out = vec![0; size.min(raw.len().saturating_mul(4096))];
     let (mut read, mut written) = (0, 0);
     while written < out.len() {
-        let result = decoder.decode_bytes(raw.get(read..).unwrap_or_default(), out.get_mut(written..).unwrap_or_default());
+        let result = decoder
+            .decode_bytes(raw.get(read..).unwrap_or_default(), out.get_mut(written..).unwrap_or_default());
         read += result.consumed_in;
         written += result.consumed_out;
         match result.status {
@@ -174,7 +175,8 @@ pub fn image(page: &Page, raw: &[u8], size: u64) -> Outcome<Vec<u8>> {
     let size = usize::try_from(size).map_err(text)?;
     if page.layout.compression == 50001 {
         let mut decoder = image_webp::WebPDecoder::new(std::io::Cursor::new(raw)).map_err(text)?;
-        let bytes = decoder.output_buffer_size().filter(|n| *n <= size.saturating_mul(2)).ok_or("WebP: too large")?;
+        let bytes =
+            decoder.output_buffer_size().filter(|n| *n <= size.saturating_mul(2)).ok_or("WebP: too large")?;
         let mut out = vec![0; bytes];
         decoder.read_image(&mut out).map_err(text)?;
         // The alpha channel of an opaque segment may be left out.
@@ -186,7 +188,8 @@ pub fn image(page: &Page, raw: &[u8], size: u64) -> Outcome<Vec<u8>> {
         return Ok(out);
     }
     let mut reader = png::Decoder::new(std::io::Cursor::new(raw)).read_info().map_err(text)?;
-    let bytes = reader.output_buffer_size().filter(|n| *n <= size.saturating_mul(2)).ok_or("PNG: too large")?;
+    let bytes =
+        reader.output_buffer_size().filter(|n| *n <= size.saturating_mul(2)).ok_or("PNG: too large")?;
     let mut out = vec![0; bytes];
     let info = reader.next_frame(&mut out).map_err(text)?;
     out.truncate(info.buffer_size());
@@ -263,7 +266,10 @@ mod tests {
     #[test]
     fn packed_values_are_spread_row_by_row() {
         assert_eq!(unpack_bits(&[0b1010_0000, 0b0110_0000], 1, 1, 3, 1), [1, 0, 1, 0, 1, 1]);
-        assert_eq!(unpack_bits(&[0x12, 0x30, 0xab, 0xc0], 12, 2, 1, 2), [0x123u16, 0xabc].map(u16::to_ne_bytes).concat());
+        assert_eq!(
+            unpack_bits(&[0x12, 0x30, 0xab, 0xc0], 12, 2, 1, 2),
+            [0x123u16, 0xabc].map(u16::to_ne_bytes).concat()
+        );
         assert_eq!(unpack_bits(&[0x5f], 4, 1, 2, 1), [5, 15]);
     }
 

@@ -237,7 +237,8 @@ impl File {
     pub fn value(&self, tag: &Tag) -> Result<Value> {
         let one = item_bytes(tag.kind).unwrap_or(1);
         let raw = self.bytes(tag.at, one.saturating_mul(tag.count))?;
-        let unsigned = |size: usize| raw.chunks_exact(size).map(|item| self.number(item, size)).collect::<Vec<_>>();
+        let unsigned =
+            |size: usize| raw.chunks_exact(size).map(|item| self.number(item, size)).collect::<Vec<_>>();
         let signed = |size: usize| {
             let shift = 64 - 8 * size;
             unsigned(size).into_iter().map(|v| ((v << shift) as i64) >> shift).collect()
@@ -251,7 +252,9 @@ impl File {
             8 => Value::Signed(signed(2)),
             9 | 10 => Value::Signed(signed(4)),
             17 => Value::Signed(signed(8)),
-            11 => Value::Floats(unsigned(4).into_iter().map(|v| f64::from(f32::from_bits(v as u32))).collect()),
+            11 => {
+                Value::Floats(unsigned(4).into_iter().map(|v| f64::from(f32::from_bits(v as u32))).collect())
+            }
             12 => Value::Floats(unsigned(8).into_iter().map(f64::from_bits).collect()),
             _ => Value::Bytes(raw),
         })
@@ -281,7 +284,9 @@ impl Directory {
         let Some(tag) = self.tag(code) else { return Ok(None) };
         Ok(match file.value(tag)? {
             Value::Unsigned(values) => Some(values),
-            Value::Signed(values) => Some(values.into_iter().map(|v| u64::try_from(v).unwrap_or(0)).collect()),
+            Value::Signed(values) => {
+                Some(values.into_iter().map(|v| u64::try_from(v).unwrap_or(0)).collect())
+            }
             Value::Bytes(values) => Some(values.into_iter().map(u64::from).collect()),
             Value::Floats(_) | Value::Ascii(_) => None,
         })
@@ -300,7 +305,9 @@ impl Directory {
     /// # Errors
     /// As [`File::value`].
     pub fn text(&self, file: &File, code: u16, nth: usize) -> Result<String> {
-        let Some(tag) = self.tags.iter().filter(|tag| tag.code == code).nth(nth) else { return Ok(String::new()) };
+        let Some(tag) = self.tags.iter().filter(|tag| tag.code == code).nth(nth) else {
+            return Ok(String::new());
+        };
         Ok(match file.value(tag)? {
             Value::Ascii(bytes) => text_of(&bytes).unwrap_or_default(),
             _ => String::new(),
@@ -323,8 +330,9 @@ pub fn text_of(bytes: &[u8]) -> Option<String> {
 
 fn cp1252(byte: u8) -> Option<char> {
     const HIGH: [u16; 32] = [
-        0x20ac, 0, 0x201a, 0x192, 0x201e, 0x2026, 0x2020, 0x2021, 0x2c6, 0x2030, 0x160, 0x2039, 0x152, 0, 0x17d, 0, 0,
-        0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x2dc, 0x2122, 0x161, 0x203a, 0x153, 0, 0x17e, 0x178,
+        0x20ac, 0, 0x201a, 0x192, 0x201e, 0x2026, 0x2020, 0x2021, 0x2c6, 0x2030, 0x160, 0x2039, 0x152, 0,
+        0x17d, 0, 0, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x2dc, 0x2122, 0x161, 0x203a,
+        0x153, 0, 0x17e, 0x178,
     ];
     match byte {
         0x80..=0x9f => match HIGH.get(usize::from(byte - 0x80)).copied().unwrap_or(0) {

@@ -13,16 +13,17 @@ use crate::series::{Found, Frame, Pages, squeeze};
 pub fn series(pages: &Pages<'_>) -> Result<Option<Found>> {
     let key = pages.first.clone();
     let told = told(key.imagej_description().unwrap_or_default());
-    let number = |name: &str| told.get(name).map_or(Some(1), |text| text.parse::<u64>().ok().filter(|n| *n > 0));
-    let (Some(frames), Some(slices), Some(mut channels)) = (number("frames"), number("slices"), number("channels"))
+    let number =
+        |name: &str| told.get(name).map_or(Some(1), |text| text.parse::<u64>().ok().filter(|n| *n > 0));
+    let (Some(frames), Some(slices), Some(mut channels)) =
+        (number("frames"), number("slices"), number("channels"))
     else {
         return Ok(None);
     };
     let Some(images) = number("images") else { return Ok(None) };
-    let (Some(planes), Some(all)) = (
-        frames.checked_mul(slices),
-        frames.checked_mul(slices).and_then(|n| n.checked_mul(channels)),
-    ) else {
+    let (Some(planes), Some(all)) =
+        (frames.checked_mul(slices), frames.checked_mul(slices).and_then(|n| n.checked_mul(channels)))
+    else {
         return Ok(None);
     };
     let [separate, _, _, _, side_by_side] = key.layout.shaped;
@@ -74,7 +75,9 @@ fn frames_of(pages: &Pages<'_>, count: u64) -> Result<Option<Vec<Frame>>> {
     let chain = pages.offsets.len() as u64;
     if key.is_final() {
         let Some(end) = end.filter(|end| *end <= pages.file.len) else {
-            return Err(pages.file.damaged(format_args!("truncated: ImageJ's description promises {count} planes")));
+            return Err(pages
+                .file
+                .damaged(format_args!("truncated: ImageJ's description promises {count} planes")));
         };
         let next = pages.offsets.get(1).copied();
         if count <= 1 || next.is_none_or(|next| end <= next) {

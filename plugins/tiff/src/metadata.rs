@@ -38,8 +38,7 @@ static NAMES: LazyLock<HashMap<(Names, u16), &'static str>> = LazyLock::new(|| {
 const MAX_VALUE_BYTES: u64 = 64 << 20;
 
 /// Tags whose value is a list even if it has one item.
-const ALWAYS_LISTS: [u16; 14] =
-    [273, 279, 282, 283, 324, 325, 330, 338, 513, 514, 530, 531, 34736, 50838];
+const ALWAYS_LISTS: [u16; 14] = [273, 279, 282, 283, 324, 325, 330, 338, 513, 514, 530, 531, 34736, 50838];
 /// Tags whose value tifffile keeps as bytes whatever their type.
 const RAW: [u16; 7] = [33723, 37724, 33923, 40100, 50288, 50296, 65459];
 
@@ -73,9 +72,10 @@ fn name(table: Names, code: u16) -> String {
 fn tag_json(file: &File, directory: &Directory, tag: &Tag) -> Result<Json> {
     let value = file.value(tag)?;
     let below = |names: Names| match &value {
-        Value::Unsigned(offsets) => {
-            offsets.first().and_then(|at| file.directory(*at).ok()).map(|directory| sub_tags(file, &directory, names))
-        }
+        Value::Unsigned(offsets) => offsets
+            .first()
+            .and_then(|at| file.directory(*at).ok())
+            .map(|directory| sub_tags(file, &directory, names)),
         _ => None,
     };
     let special = match tag.code {
@@ -182,16 +182,21 @@ fn comment(bytes: &[u8]) -> Json {
 }
 
 fn utf16(bytes: &[u8], big_endian: bool) -> String {
-    let units = bytes.as_chunks::<2>().0.iter().map(|pair| {
-        if big_endian { u16::from_be_bytes(*pair) } else { u16::from_le_bytes(*pair) }
-    });
-    let text = char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect::<String>();
+    let units = bytes
+        .as_chunks::<2>()
+        .0
+        .iter()
+        .map(|pair| if big_endian { u16::from_be_bytes(*pair) } else { u16::from_le_bytes(*pair) });
+    let text =
+        char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect::<String>();
     text.trim_start_matches('\u{feff}').to_owned()
 }
 
 /// ImageJ's own metadata: labels, ranges, lookup tables, overlays. `None` where they are not understood.
 fn imagej(file: &File, directory: &Directory, value: &Value) -> Result<Option<Json>> {
-    let (Some(data), Some(counts)) = (raw_of(value), directory.numbers(file, 50838)?) else { return Ok(None) };
+    let (Some(data), Some(counts)) = (raw_of(value), directory.numbers(file, 50838)?) else {
+        return Ok(None);
+    };
     Ok(imagej_parts(file, data, &counts))
 }
 
@@ -238,7 +243,8 @@ fn imagej_part(kind: [u8; 4], bytes: &[u8], big_endian: bool) -> Json {
     match &kind {
         b"info" | b"labl" | b"prop" => Json::String(utf16(bytes, big_endian)),
         b"rang" => {
-            let number = |b: &[u8; 8]| if big_endian { f64::from_be_bytes(*b) } else { f64::from_le_bytes(*b) };
+            let number =
+                |b: &[u8; 8]| if big_endian { f64::from_be_bytes(*b) } else { f64::from_le_bytes(*b) };
             bytes.as_chunks::<8>().0.iter().map(|b| float(number(b))).collect()
         }
         b"luts" => json!(bytes.chunks(256).collect::<Vec<_>>()),

@@ -26,7 +26,8 @@ pub fn series(pages: &Pages<'_>, text: &str) -> Result<Option<Found>> {
         if !named(&image, "Image") {
             continue;
         }
-        let reference = image.children().find(|node| named(node, "AnnotationRef")).and_then(|n| n.attribute("ID"));
+        let reference =
+            image.children().find(|node| named(node, "AnnotationRef")).and_then(|n| n.attribute("ID"));
         for pixels in image.children().filter(|node| named(node, "Pixels")) {
             let Some(plan) = Plan::read(pages, &pixels, &mut uuid) else { return Ok(None) };
             if let Some(mut found) = plan.found(pages)? {
@@ -153,7 +154,9 @@ impl Plan {
 
 /// Whether these planes are in this file, by UUID or by name.
 fn is_here(pages: &Pages<'_>, data: &Node<'_, '_>, root: &mut Option<String>) -> bool {
-    let Some(node) = data.children().find(|node| node.is_element() && node.tag_name().name().ends_with("UUID")) else {
+    let Some(node) =
+        data.children().find(|node| node.is_element() && node.tag_name().name().ends_with("UUID"))
+    else {
         return true;
     };
     let (text, name) = (node.text().unwrap_or_default(), node.attribute("FileName").unwrap_or_default());
@@ -172,7 +175,9 @@ fn modulo(root: &Node<'_, '_>, reference: &str, found: &mut Unsqueezed) {
     let Some(annotation) = annotation else { return };
     for along in annotation.descendants().filter(Node::is_element) {
         let name = along.tag_name().name();
-        let Some(axis) = name.strip_prefix("ModuloAlong").and_then(|rest| rest.chars().next()) else { continue };
+        let Some(axis) = name.strip_prefix("ModuloAlong").and_then(|rest| rest.chars().next()) else {
+            continue;
+        };
         let number = |name: &str| along.attribute(name).and_then(|n| n.parse::<f64>().ok());
         let count = match (number("Start"), number("End")) {
             (Some(start), Some(end)) => {

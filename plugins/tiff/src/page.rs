@@ -77,7 +77,8 @@ impl Page {
     /// `InvalidData` when there is none or its sizes overflow.
     pub fn read(file: &File, at: u64) -> Result<Self> {
         let directory = file.directory(at)?;
-        let number = |code: u16, default: u64| Ok::<u64, Error>(directory.number(file, code)?.unwrap_or(default));
+        let number =
+            |code: u16, default: u64| Ok::<u64, Error>(directory.number(file, code)?.unwrap_or(default));
         let [width, length] = [number(256, 0)?, number(257, 0)?];
         let is_tiled = directory.has(322);
         let tile = [number(32998, 1)?, number(323, 0)?, number(322, 0)?];
@@ -237,7 +238,8 @@ impl Page {
         if sum != self.nbytes() {
             return false;
         }
-        let ends = self.offsets.iter().zip(&self.counts).map(|(offset, count)| (*count, offset.checked_add(*count)));
+        let ends =
+            self.offsets.iter().zip(&self.counts).map(|(offset, count)| (*count, offset.checked_add(*count)));
         ends.zip(self.offsets.iter().skip(1)).all(|((count, end), next)| count != 0 && end == Some(*next))
     }
 

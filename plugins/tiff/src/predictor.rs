@@ -8,7 +8,8 @@ pub fn horizontal(values: &mut [u8], run: usize, samples: usize, item: usize) {
             for row in values.chunks_mut(row) {
                 let (row, _) = row.as_chunks_mut::<$size>();
                 for i in samples..row.len() {
-                    let sum = <$type>::from_ne_bytes(row[i - samples]).wrapping_add(<$type>::from_ne_bytes(row[i]));
+                    let sum =
+                        <$type>::from_ne_bytes(row[i - samples]).wrapping_add(<$type>::from_ne_bytes(row[i]));
                     row[i] = sum.to_ne_bytes();
                 }
             }

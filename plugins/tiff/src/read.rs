@@ -40,7 +40,8 @@ impl PageReader<'_> {
     /// `InvalidData` naming file, page and segment; `UnsupportedFormat` for codecs that are not known.
     pub fn read(&self, cx: &Context, region: &Region, out: &mut [u8]) -> Result<()> {
         let named = |error: Error| error.within(format_args!("page {}", self.number));
-        let plain = self.page.is_contiguous() && self.page.layout.predictor == 1 && self.page.layout.fill_order == 1;
+        let plain =
+            self.page.is_contiguous() && self.page.layout.predictor == 1 && self.page.layout.fill_order == 1;
         if self.page.is_subsampled && self.page.layout.compression == 1 {
             return Err(self.file.unknown("chroma subsampling without JPEG compression"));
         }
@@ -96,7 +97,9 @@ impl PageReader<'_> {
         }
         let raw = self.file.bytes(*offset, (*count).min(self.file.len.saturating_sub(*offset)))?;
         if (raw.len() as u64) < *count {
-            return Err(self.file.damaged(format_args!("truncated: {count} bytes at {offset} wanted, {} there", raw.len())));
+            return Err(self
+                .file
+                .damaged(format_args!("truncated: {count} bytes at {offset} wanted, {} there", raw.len())));
         }
         let decoded = decoder.decode(raw, [d, rows, w, c], valid)?;
         let stored = [1, decoded.shape[0], decoded.shape[1], decoded.shape[2], decoded.shape[3]];
@@ -141,16 +144,18 @@ impl Raw<'_> {
     fn read(&self, cx: &Context, region: &Region, out: &mut [u8]) -> Result<()> {
         // The axes from `inner` on are wanted whole and in order: with the one before they make one run.
         let whole = |axis: usize| {
-            region.get(axis).zip(self.shape.get(axis)).is_some_and(|(dim, n)| {
-                dim.count == *n && (dim.step == 1 || *n == 1)
-            })
+            region
+                .get(axis)
+                .zip(self.shape.get(axis))
+                .is_some_and(|(dim, n)| dim.count == *n && (dim.step == 1 || *n == 1))
         };
         let mut inner = 5;
         while inner > 0 && whole(inner - 1) {
             inner -= 1;
         }
         let axis = inner.saturating_sub(1);
-        let run = region.get(axis..).unwrap_or_default().iter().map(|dim| dim.count).product::<u64>() * self.item;
+        let run =
+            region.get(axis..).unwrap_or_default().iter().map(|dim| dim.count).product::<u64>() * self.item;
         let step_is_one = inner == 0 || region.get(axis).is_some_and(|dim| dim.step == 1 || dim.count == 1);
         if step_is_one && (run >= RUN_BYTES || run == out.len() as u64) {
             return self.read_runs(cx, axis, run, region, out);
@@ -162,7 +167,10 @@ impl Raw<'_> {
         let at = flat.checked_mul(self.item).and_then(|o| o.checked_add(self.start));
         match at.and_then(|at| Some((at, at.checked_add(bytes)?))) {
             Some((at, end)) if end <= self.file.len && self.start >= 8 => Ok(at),
-            _ => Err(self.file.damaged(format_args!("truncated: the values end behind the file's {} bytes", self.file.len))),
+            _ => Err(self.file.damaged(format_args!(
+                "truncated: the values end behind the file's {} bytes",
+                self.file.len
+            ))),
         }
     }
 
@@ -247,11 +255,20 @@ impl Grid {
         let usable = segment.iter().all(|n| *n > 0) && !page.layout.shaped.contains(&0);
         let is_bytes = matches!(page.layout.bits, Bits::Same(_));
         let (known, name) = (page.offsets.len() as u64, file.source.name());
-        (usable && is_bytes).then(|| Grid { shaped: page.layout.shaped, segment, count: page.grid(), known, name })
+        (usable && is_bytes).then(|| Grid {
+            shaped: page.layout.shaped,
+            segment,
+            count: page.grid(),
+            known,
+            name,
+        })
     }
 
     fn damaged(&self) -> Error {
-        Error::invalid_data(format!("{}: the directory lists {} strips or tiles, too few", self.name, self.known))
+        Error::invalid_data(format!(
+            "{}: the directory lists {} strips or tiles, too few",
+            self.name, self.known
+        ))
     }
 
     /// Calls `found` with number, origin and valid lengths of each segment that the region touches.
@@ -268,7 +285,9 @@ impl Grid {
             if high >= self.known.max(1) {
                 return Err(self.damaged());
             }
-            Ok((low..=high).filter(|i| *i < self.count[axis] && within(dim, i * length, length).1 > 0).collect())
+            Ok((low..=high)
+                .filter(|i| *i < self.count[axis] && within(dim, i * length, length).1 > 0)
+                .collect())
         };
         let [planes, depths, rows, columns] = [touched(0)?, touched(1)?, touched(2)?, touched(3)?];
         for s in &planes {

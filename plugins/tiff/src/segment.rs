@@ -51,7 +51,8 @@ impl<'a> Decoder<'a> {
     pub fn new(file: &'a File, page: &'a Page) -> Result<Self> {
         let layout = &page.layout;
         let (Some(dtype), Bits::Same(bits)) = (page.dtype.clone(), &layout.bits) else {
-            return Err(file.unknown(format_args!("samples of format {} and {:?}", layout.sample_format, layout.bits)));
+            return Err(file
+                .unknown(format_args!("samples of format {} and {:?}", layout.sample_format, layout.bits)));
         };
         let codec = match layout.compression {
             2..=4 => Codec::Ccitt,
@@ -63,7 +64,8 @@ impl<'a> Decoder<'a> {
             return Err(file.unknown("chroma subsampling without JPEG compression"));
         }
         if !codec::is_known(layout.compression) {
-            return Err(file.unknown(format_args!("compression {} is not supported", codec::name(layout.compression))));
+            return Err(file
+                .unknown(format_args!("compression {} is not supported", codec::name(layout.compression))));
         }
         if matches!(codec, Codec::Bytes) && !matches!(layout.predictor, 1..=3) {
             return Err(file.unknown(format_args!("predictor {} is not supported", layout.predictor)));
@@ -77,9 +79,11 @@ impl<'a> Decoder<'a> {
     /// `InvalidData` when there are too few or they cannot be decoded.
     pub fn decode(&self, mut raw: Vec<u8>, shape: [u64; 4], valid: [u64; 5]) -> Result<Decoded> {
         let item = self.dtype.itemsize();
-        let bytes = shape.iter().try_fold(item, |all, n| all.checked_mul(*n)).filter(|n| *n <= MAX_SEGMENT_BYTES);
+        let bytes =
+            shape.iter().try_fold(item, |all, n| all.checked_mul(*n)).filter(|n| *n <= MAX_SEGMENT_BYTES);
         let Some(bytes) = bytes else {
-            let message = format!("{}: a strip or tile of shape {shape:?} is too large", self.file.source.name());
+            let message =
+                format!("{}: a strip or tile of shape {shape:?} is too large", self.file.source.name());
             return Err(Error::new(ErrorKind::TooLarge, message));
         };
         if self.page.layout.fill_order == 2 && matches!(self.codec, Codec::Bytes | Codec::Ccitt) {
@@ -105,7 +109,8 @@ impl<'a> Decoder<'a> {
             if is_packed { self.packed_row(shape).saturating_mul(shape[0] * shape[1]) } else { bytes };
         let stored = usize::try_from(stored).map_err(Error::internal)?;
         let layout = &self.page.layout;
-        let mut values = codec::decompress(self.file, self.page, raw, stored).map_err(|what| self.file.damaged(what))?;
+        let mut values =
+            codec::decompress(self.file, self.page, raw, stored).map_err(|what| self.file.damaged(what))?;
         values.truncate(stored);
         let row = usize::try_from(self.packed_row(shape)).map_err(Error::internal)?;
         let runs = usize::try_from(shape[2] * shape[3]).map_err(Error::internal)?;
@@ -130,7 +135,8 @@ impl<'a> Decoder<'a> {
     /// Cuts what is too much; at the edge of the image a tile may hold the valid part only.
     fn fit(&self, mut bytes: Vec<u8>, shape: [u64; 4], valid: [u64; 5]) -> Result<Decoded> {
         let item = self.dtype.itemsize();
-        let length = |shape: &[u64; 4]| usize::try_from(shape.iter().product::<u64>() * item).unwrap_or(usize::MAX);
+        let length =
+            |shape: &[u64; 4]| usize::try_from(shape.iter().product::<u64>() * item).unwrap_or(usize::MAX);
         let clipped = [valid[1], valid[2], valid[3], shape[3]];
         let narrow = [valid[1], valid[2], shape[2], shape[3]];
         if bytes.len() >= length(&shape) {
@@ -144,7 +150,9 @@ impl<'a> Decoder<'a> {
             }
         }
         let (got, wanted) = (bytes.len(), length(&shape));
-        Err(self.file.damaged(format_args!("damaged or truncated: {got} of {wanted} bytes after decompression")))
+        Err(self
+            .file
+            .damaged(format_args!("damaged or truncated: {got} of {wanted} bytes after decompression")))
     }
 }
 
@@ -181,9 +189,21 @@ pub fn nodata(page: &Page, valid: [u64; 5]) -> Result<Vec<u8>> {
 /// Reverses the bytes of each item.
 pub fn swap_items(bytes: &mut [u8], item: usize) {
     match item {
-        2 => bytes.as_chunks_mut::<2>().0.iter_mut().for_each(|v| *v = u16::from_ne_bytes(*v).swap_bytes().to_ne_bytes()),
-        4 => bytes.as_chunks_mut::<4>().0.iter_mut().for_each(|v| *v = u32::from_ne_bytes(*v).swap_bytes().to_ne_bytes()),
-        8 => bytes.as_chunks_mut::<8>().0.iter_mut().for_each(|v| *v = u64::from_ne_bytes(*v).swap_bytes().to_ne_bytes()),
+        2 => bytes
+            .as_chunks_mut::<2>()
+            .0
+            .iter_mut()
+            .for_each(|v| *v = u16::from_ne_bytes(*v).swap_bytes().to_ne_bytes()),
+        4 => bytes
+            .as_chunks_mut::<4>()
+            .0
+            .iter_mut()
+            .for_each(|v| *v = u32::from_ne_bytes(*v).swap_bytes().to_ne_bytes()),
+        8 => bytes
+            .as_chunks_mut::<8>()
+            .0
+            .iter_mut()
+            .for_each(|v| *v = u64::from_ne_bytes(*v).swap_bytes().to_ne_bytes()),
         _ => {}
     }
 }

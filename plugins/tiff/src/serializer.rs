@@ -4,7 +4,8 @@
 //! All values lie one behind the other between the first directory and the others, so that they can be streamed.
 
 use tiled_plugin_api::prelude::{
-    ArrayStructure, Context, DataType, EncodeRequest, Endianness, Error, ErrorKind, Kind, Payload, Result, Serializer, Sink,
+    ArrayStructure, Context, DataType, EncodeRequest, Endianness, Error, ErrorKind, Kind, Payload, Result,
+    Serializer, Sink,
 };
 
 use crate::segment::swap_items;
@@ -70,8 +71,18 @@ impl Layout {
         }
         let (is_bool, is_swapped) = (item == 0, dtype.endianness() == Endianness::Big);
         let half = if format == 6 { item / 2 } else { item };
-        let mut layout =
-            Layout { shape, pages: 1, rows: 1, columns: 1, samples: 1, is_planar: false, item, format, is_swapped, half };
+        let mut layout = Layout {
+            shape,
+            pages: 1,
+            rows: 1,
+            columns: 1,
+            samples: 1,
+            is_planar: false,
+            item,
+            format,
+            is_swapped,
+            half,
+        };
         layout.lay(is_bool);
         if layout.pages > MAX_PAGES {
             return Err(refused(format!("{} pages are too many for TIFF: slice it", layout.pages)));
@@ -219,7 +230,8 @@ fn directory(layout: &Layout, big: bool, i: u64, at: u64, data: u64, next: u64) 
     if layout.format != 1 {
         new.shorts(339, &vec![layout.format; samples]);
     }
-    let mut out = if big { new.count.to_le_bytes().to_vec() } else { (new.count as u16).to_le_bytes().to_vec() };
+    let mut out =
+        if big { new.count.to_le_bytes().to_vec() } else { (new.count as u16).to_le_bytes().to_vec() };
     out.append(&mut new.entries);
     out.extend(new.offset(next));
     out.resize(usize::try_from(extra_at - at).unwrap_or(0), 0);
@@ -319,7 +331,9 @@ impl<'a> Pack<'a> {
             self.row.extend_from_slice(now);
             bytes = later;
             if self.row.len() == width {
-                let bits = |eight: &[u8]| eight.iter().enumerate().fold(0u8, |all, (i, v)| all | (u8::from(*v != 0) << (7 - i)));
+                let bits = |eight: &[u8]| {
+                    eight.iter().enumerate().fold(0u8, |all, (i, v)| all | (u8::from(*v != 0) << (7 - i)))
+                };
                 let packed: Vec<u8> = self.row.chunks(8).map(bits).collect();
                 self.written += packed.len() as u64;
                 sink.put(&packed)?;
@@ -330,6 +344,10 @@ impl<'a> Pack<'a> {
     }
 
     fn finish(self, total: u64) -> Result<()> {
-        if self.written == total { Ok(()) } else { Err(Error::internal(format!("{} of {total} bytes came", self.written))) }
+        if self.written == total {
+            Ok(())
+        } else {
+            Err(Error::internal(format!("{} of {total} bytes came", self.written)))
+        }
     }
 }

@@ -104,7 +104,9 @@ fn finish(file: &File, found: Found) -> Result<Series> {
     let Found { key, frames, shape } = found;
     let Some(dtype) = key.dtype.clone() else {
         let layout = &key.layout;
-        return Err(file.unknown(format_args!("samples of format {} and {:?}", layout.sample_format, layout.bits)));
+        return Err(
+            file.unknown(format_args!("samples of format {} and {:?}", layout.sample_format, layout.bits))
+        );
     };
     let size = (frames.len() as u64).checked_mul(key.size());
     let wished = shape.iter().try_fold(1u64, |all, n| all.checked_mul(*n));

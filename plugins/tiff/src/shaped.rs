@@ -14,8 +14,13 @@ pub fn series(pages: &Pages<'_>, text: &str) -> Result<Option<Found>> {
     let key = pages.first.clone();
     let size = shape.iter().try_fold(1u64, |all, n| all.checked_mul(*n));
     let (Some(size), page) = (size, key.size()) else { return Ok(None) };
+    if size == 0 {
+        return Ok(Some(Found { key, frames: vec![], shape }));
+    }
     if page == 0 || size % page != 0 {
-        return Err(pages.file.damaged(format_args!("the description says {shape:?}, a page has {:?}", key.shape)));
+        return Err(pages
+            .file
+            .damaged(format_args!("the description says {shape:?}, a page has {:?}", key.shape)));
     }
     let count = size / page;
     let frames = if count == 1 {

@@ -91,7 +91,8 @@ impl Stack {
         let (first, last) = (end(false) / size, end(true) / size);
         let bytes = (last - first + 1).saturating_mul(size).saturating_mul(self.item as u64);
         if bytes > MAX_GATHER_BYTES {
-            let message = format!("this reshaped array needs {bytes} bytes of whole pages; ask for a smaller slice");
+            let message =
+                format!("this reshaped array needs {bytes} bytes of whole pages; ask for a smaller slice");
             return Err(Error::new(ErrorKind::TooLarge, message));
         }
         let mut all = vec![0; usize::try_from(bytes).map_err(Error::internal)?];
@@ -104,7 +105,8 @@ impl Stack {
         for item in out.chunks_exact_mut(self.item.max(1)) {
             let start = usize::try_from(at.flat(&self.shape) - first * size).unwrap_or(usize::MAX);
             let start = start.saturating_mul(self.item);
-            let from = all.get(start..start + self.item).ok_or_else(|| Error::internal("slice out of range"))?;
+            let from =
+                all.get(start..start + self.item).ok_or_else(|| Error::internal("slice out of range"))?;
             item.copy_from_slice(from);
             at.step();
         }

@@ -21,7 +21,9 @@ impl<'a> Bits<'a> {
     /// At least 32 bits; zeros where a marker or the end came before.
     #[inline]
     fn fill(&mut self) {
-        if let Some(next) = self.bytes.get(self.at..self.at + 4).and_then(|next| <[u8; 4]>::try_from(next).ok()) {
+        if let Some(next) =
+            self.bytes.get(self.at..self.at + 4).and_then(|next| <[u8; 4]>::try_from(next).ok())
+        {
             // No byte is 0xff: all four are data.
             let word = u32::from_be_bytes(next);
             if (!word).wrapping_sub(0x0101_0101) & word & 0x8080_8080 == 0 {

@@ -59,11 +59,14 @@ impl Frame {
     /// # Errors
     /// `Damaged`; `Unsupported` for other than 8 bits, and sampling factors that are no whole parts of the largest.
     pub fn new(body: &[u8], progressive: bool) -> Outcome<Self> {
-        let [bits, y1, y0, x1, x0, count, rest @ ..] = body else { return damaged("the frame header is short") };
+        let [bits, y1, y0, x1, x0, count, rest @ ..] = body else {
+            return damaged("the frame header is short");
+        };
         if *bits != 8 {
             return Err(JpegError::Unsupported(format!("JPEG of {bits} bits is not supported")));
         }
-        let (height, width) = (usize::from(u16::from_be_bytes([*y1, *y0])), usize::from(u16::from_be_bytes([*x1, *x0])));
+        let (height, width) =
+            (usize::from(u16::from_be_bytes([*y1, *y0])), usize::from(u16::from_be_bytes([*x1, *x0])));
         let specs = rest.as_chunks::<3>().0.get(..usize::from(*count)).unwrap_or_default();
         if specs.is_empty() || specs.len() > 4 || width == 0 || height == 0 {
             return damaged("the frame header makes no sense");

@@ -70,7 +70,8 @@ pub fn decode(stream: &Stream, frame: &mut Frame, header: &[u8], bytes: &[u8], a
 fn parts(stream: &Stream, frame: &mut Frame, header: &[u8]) -> Outcome<(Vec<Part>, Band)> {
     let Some((count, rest)) = header.split_first() else { return damaged("the scan header is cut") };
     let count = usize::from(*count);
-    let (Some(selectors), Some(&[start, end, bits])) = (rest.get(..count * 2), rest.get(count * 2..count * 2 + 3))
+    let (Some(selectors), Some(&[start, end, bits])) =
+        (rest.get(..count * 2), rest.get(count * 2..count * 2 + 3))
     else {
         return damaged("the scan header is cut");
     };
@@ -91,7 +92,8 @@ fn parts(stream: &Stream, frame: &mut Frame, header: &[u8]) -> Outcome<(Vec<Part
             }
         }
     }
-    let band = Band { start: start.into(), end: end.into(), high: u32::from(bits >> 4), low: u32::from(bits & 15) };
+    let band =
+        Band { start: start.into(), end: end.into(), high: u32::from(bits >> 4), low: u32::from(bits & 15) };
     let is_sane = band.start <= band.end
         && band.end < 64
         && band.low <= 13

@@ -29,9 +29,9 @@ pub struct Stream {
 
 /// Natural position of the coefficients in zigzag order.
 pub const ZIGZAG: [u8; 64] = [
-    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21,
-    28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54,
-    47, 55, 62, 63,
+    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7,
+    14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39,
+    46, 53, 60, 61, 54, 47, 55, 62, 63,
 ];
 
 /// A marker, its body, and where the body ends.
@@ -208,7 +208,9 @@ impl Stream {
 
     fn huffman_tables(&mut self, mut body: &[u8]) -> Outcome<()> {
         while let [head, rest @ ..] = body {
-            let Some((counts, rest)) = rest.split_first_chunk::<16>() else { return damaged("a Huffman table is cut") };
+            let Some((counts, rest)) = rest.split_first_chunk::<16>() else {
+                return damaged("a Huffman table is cut");
+            };
             let values: usize = counts.iter().map(|n| usize::from(*n)).sum();
             let Some(values) = rest.get(..values) else { return damaged("a Huffman table is cut") };
             let tables = if head >> 4 == 0 { &mut self.dc } else { &mut self.ac };
@@ -225,8 +227,12 @@ impl Stream {
 fn frame_of(segment: &Segment<'_>) -> Outcome<Option<Frame>> {
     match segment.marker {
         0xc0..=0xc2 => Frame::new(segment.body, segment.marker == 0xc2).map(Some),
-        0xc3 | 0xc5..=0xc7 => Err(JpegError::Unsupported("lossless and hierarchical JPEG are not supported".into())),
-        0xc9..=0xcb | 0xcd..=0xcf => Err(JpegError::Unsupported("arithmetic-coded JPEG is not supported".into())),
+        0xc3 | 0xc5..=0xc7 => {
+            Err(JpegError::Unsupported("lossless and hierarchical JPEG are not supported".into()))
+        }
+        0xc9..=0xcb | 0xcd..=0xcf => {
+            Err(JpegError::Unsupported("arithmetic-coded JPEG is not supported".into()))
+        }
         _ => Ok(None),
     }
 }

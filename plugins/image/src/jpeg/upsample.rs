@@ -90,7 +90,9 @@ fn full_row<'a>(
         }
         Growth::Both => {
             sums.clear();
-            sums.extend(source(near).iter().zip(source(other)).map(|(a, b)| u16::from(*a) * 3 + u16::from(*b)));
+            sums.extend(
+                source(near).iter().zip(source(other)).map(|(a, b)| u16::from(*a) * 3 + u16::from(*b)),
+            );
             both(sums, row);
             &row[..width]
         }
