@@ -59,7 +59,11 @@ struct Part<'a> {
 fn over_blocks(selected: &Selected, shape: &[u64]) -> Result<Vec<Blocks>> {
     match selected {
         Selected::All => Ok(shape.iter().map(|n| [0, 1, *n, 1]).collect()),
-        Selected::Regular(axes) if axes.len() == shape.len() => Ok(axes.clone()),
+        // The distance to the next block says nothing where there is none.
+        Selected::Regular(axes) if axes.len() == shape.len() => Ok(axes
+            .iter()
+            .map(|[a, s, n, b]| [*a, if *n == 1 { (*s).max(*b) } else { *s }, *n, *b])
+            .collect()),
         _ => Err(Error::unsupported_format("a virtual dataset with an irregular mapping")),
     }
 }

@@ -6,7 +6,7 @@ use hdf5_sys::{
     h5::{haddr_t, hsize_t},
     h5d::{
         H5D_fill_value_t, H5D_layout_t, H5Dchunk_iter, H5Dget_chunk_info_by_coord, H5Dget_create_plist,
-        H5Dget_num_chunks, H5Dget_offset, H5Dget_space, H5Dget_type,
+        H5Dget_num_chunks, H5Dget_offset, H5Dget_space, H5Dget_storage_size, H5Dget_type,
     },
     h5p::{
         H5P_DEFAULT, H5Pfill_value_defined, H5Pget_chunk, H5Pget_chunk_opts, H5Pget_external,
@@ -131,9 +131,10 @@ fn layout(id: &Id, list: &Id) -> Result<RawLayout> {
             if !segments.is_empty() {
                 return Ok(RawLayout::External(segments));
             }
+            // Behind a user block "no address" is shifted like any other, so the size is asked for as well.
             // SAFETY: as above.
-            let address = unsafe { H5Dget_offset(id.get()) };
-            Ok(RawLayout::Contiguous((address != haddr_t::MAX).then_some(address)))
+            let (address, size) = unsafe { (H5Dget_offset(id.get()), H5Dget_storage_size(id.get())) };
+            Ok(RawLayout::Contiguous((size > 0 && address != haddr_t::MAX).then_some(address)))
         }
         H5D_layout_t::H5D_CHUNKED => {
             let mut shape = vec![0_u64; 32];
@@ -352,5 +353,10 @@ pub(crate) fn chunk_record_at(dataset: &OpenDataset, start: &[u64]) -> Result<Op
             unsafe { H5Dget_chunk_info_by_coord(id, at, &raw mut mask, &raw mut address, &raw mut size) };
         check(status, "read the chunk index")
     })?;
-    Ok((address != haddr_t::MAX).then(|| ChunkRecord { start: start.to_vec(), address, size, mask }))
+    Ok((size > 0 && address != haddr_t::MAX).then(|| ChunkRecord {
+        start: start.to_vec(),
+        address,
+        size,
+        mask,
+    }))
 }

@@ -18,7 +18,7 @@ use hdf5_sys::{
 };
 use tiled_plugin_api::prelude::Result;
 
-use super::{Id, check, sync};
+use super::{Id, check, heap, sync};
 
 /// Bytes of one file, for libhdf5's own reads.
 pub(crate) trait FileBytes: Send + Sync {
@@ -157,8 +157,11 @@ unsafe extern "C" {
 
 const UNDEFINED: haddr_t = haddr_t::MAX;
 const MAX_ADDRESS: haddr_t = i64::MAX as haddr_t;
-/// Read-ahead of small metadata, and readers beside a SWMR writer.
-const FEATURES: c_ulong = 0x0004 | 0x0008 | 0x1000;
+/// Large pieces of contiguous data, and readers beside a SWMR writer. No read-ahead of metadata: the driver must see
+/// each read of a heap.
+const FEATURES: c_ulong = 0x0008 | 0x1000;
+/// `H5FD_MEM_GHEAP`.
+const GLOBAL_HEAP: c_int = 4;
 
 static CLASS: Class = Class {
     version: 1,
@@ -240,7 +243,7 @@ unsafe extern "C" fn get_eof(file: *const Opened, _: c_int) -> haddr_t {
 
 unsafe extern "C" fn read(
     file: *mut Opened,
-    _: c_int,
+    of: c_int,
     _: hid_t,
     address: haddr_t,
     size: usize,
@@ -248,6 +251,9 @@ unsafe extern "C" fn read(
 ) -> herr_t {
     // SAFETY: an opened file of this driver.
     let file = unsafe { &*file };
+    if of == GLOBAL_HEAP && !heap::ends(&*file.bytes, address) {
+        return -1;
+    }
     // SAFETY: libhdf5 gives `size` writable bytes.
     let out = unsafe { std::slice::from_raw_parts_mut(out.cast::<u8>(), size) };
     let Ok(len) = file.bytes.len() else { return -1 };

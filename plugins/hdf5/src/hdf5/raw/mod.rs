@@ -9,6 +9,7 @@ mod attribute;
 mod dataset;
 mod driver;
 mod group;
+mod heap;
 mod types;
 mod values;
 
