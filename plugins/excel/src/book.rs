@@ -3,6 +3,7 @@
 use std::{io::Cursor, sync::Arc};
 
 use calamine::{Data, DataRef, ExcelDateTime, Reader as _, SheetType, Sheets, open_workbook_auto_from_rs};
+use chrono::Datelike;
 use tiled_plugin_api::author::{Error, ErrorKind, Result, Source};
 use tiled_tabular::guard::guarded;
 
@@ -45,10 +46,22 @@ impl Book {
         Ok(Book { name, sheets, budget })
     }
 
-    /// Names of the worksheets; charts and macros have no cells.
+    /// Names of the worksheets; charts and macros have no cells. In `.xlsb` they are shown as the reference reader does:
+    /// empty.
     pub fn names(&self) -> Vec<String> {
+        let all = matches!(self.sheets, Sheets::Xlsb(_));
         let sheets = self.sheets.sheets_metadata().iter();
-        sheets.filter(|sheet| sheet.typ == SheetType::WorkSheet).map(|sheet| sheet.name.clone()).collect()
+        sheets
+            .filter(|sheet| all || sheet.typ == SheetType::WorkSheet)
+            .map(|sheet| sheet.name.clone())
+            .collect()
+    }
+
+    fn is_worksheet(&self, name: &str) -> bool {
+        self.sheets
+            .sheets_metadata()
+            .iter()
+            .any(|sheet| sheet.name == name && sheet.typ == SheetType::WorkSheet)
     }
 
     /// The cells of one sheet.
@@ -58,6 +71,9 @@ impl Book {
     pub fn cells(&mut self, sheet: &str) -> Result<Cells> {
         let what = format!("{}: sheet {sheet}", self.name);
         let mut cells = Cells::new(self.budget);
+        if !self.is_worksheet(sheet) {
+            return Ok(cells);
+        }
         let sheets = &mut self.sheets;
         guarded(&what, || match sheets {
             Sheets::Xlsx(book) => {
@@ -153,6 +169,8 @@ fn from_data(value: &Data, dates: Dates) -> Value {
     }
 }
 
+/// The last year there is.
+const MAX_YEAR: i32 = 9999;
 /// Milliseconds of a day.
 const DAY_MS: f64 = 86_400_000.0;
 
@@ -168,6 +186,8 @@ fn from_date(value: &ExcelDateTime, dates: Dates) -> Value {
         return Value::Time(((days * DAY_MS).round() as i64).clamp(0, DAY_MS as i64 - 1));
     }
     match value.as_datetime() {
+        // Beyond the calendar of the reference reader, which calls it an error.
+        Some(moment) if moment.year() > MAX_YEAR => Value::Error,
         Some(moment) => Value::Moment(moment.and_utc().timestamp_millis()),
         None => Value::number(days),
     }

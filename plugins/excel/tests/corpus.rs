@@ -17,7 +17,8 @@ fn dump(mimetype: &str, from: &str, to: &str) -> Result<()> {
             println!("{from}: {}: broken: {broken}", child.key);
             continue;
         }
-        let rows = adapter.read_table(&Context::unbounded(), &child.key, &TableRequest::default())?.into_reader()?;
+        let rows =
+            adapter.read_table(&Context::unbounded(), &child.key, &TableRequest::default())?.into_reader()?;
         let file = std::fs::File::create(format!("{to}.{}", child.key.replace('/', "_")))?;
         let schema = arrow::array::RecordBatchReader::schema(&rows);
         let mut writer = arrow::ipc::writer::FileWriter::try_new(file, &schema).unwrap();
