@@ -17,6 +17,8 @@ use super::{CatalogError, Result};
 pub(super) const BUSY_TIMEOUT_S: u64 = 10;
 const READERS_MAX: usize = 16;
 const CACHED_STATEMENTS: usize = 64;
+/// Negative: SQLite takes it as KiB.
+const WRITER_CACHE_KIB: i64 = -32 * 1024;
 const MMAP_BYTES: i64 = 1 << 30;
 
 /// All connections to one file.
@@ -172,6 +174,7 @@ fn open_writer(path: &Path, owned: bool) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(Duration::from_secs(BUSY_TIMEOUT_S))?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "cache_size", WRITER_CACHE_KIB)?;
     if owned {
         connection.pragma_update(None, "synchronous", "OFF")?;
     }
