@@ -93,7 +93,8 @@ fn a_library_whose_descriptor_is_not_kept_is_refused_in_one_line() {
         ("zeros", format!("{} char header[4096];", descriptor("header")), "does not fit this server"),
         (
             "nonsense",
-            "__attribute__((section(\".tiled_plugin\"), used)) static const char d[] = \"nonsense\";".to_owned(),
+            "__attribute__((section(\".tiled_plugin\"), used)) static const char d[] = \"nonsense\";"
+                .to_owned(),
             "its descriptor cannot be read",
         ),
     ];

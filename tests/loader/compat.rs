@@ -53,9 +53,17 @@ fn newer() -> PathBuf {
         &[
             ("Cargo.toml", "version = \"1.0.0\"", "version = \"1.7.0\""),
             (ADAPTER, LAST_METHOD_IN_TRAIT, &more),
-            (ROOT, "AbiResult<PluginObject>,\n}", "AbiResult<PluginObject>,\n    pub later: extern \"C\" fn() -> u64,\n}"),
+            (
+                ROOT,
+                "AbiResult<PluginObject>,\n}",
+                "AbiResult<PluginObject>,\n    pub later: extern \"C\" fn() -> u64,\n}",
+            ),
             (ROOT, "PluginModule { create }", "PluginModule { create, later }"),
-            (ROOT, "/// The module of a plugin,", "extern \"C\" fn later() -> u64 {\n    7\n}\n\n/// The module of a plugin,"),
+            (
+                ROOT,
+                "/// The module of a plugin,",
+                "extern \"C\" fn later() -> u64 {\n    7\n}\n\n/// The module of a plugin,",
+            ),
         ],
     )
 }
@@ -79,7 +87,10 @@ fn older() -> PathBuf {
         Ok(buffers.into_iter().map(|buffer| (buffer.name.into(), buffer.bytes)).collect())
 ";
     let without = "        let _ = (cx, path, form_keys);\n        Err(crate::author::Error::unsupported(\"read_buffers\"))\n";
-    against("older", &[(ADAPTER, LAST_METHOD_IN_TRAIT, ""), (ADAPTER, EXPORT, ""), (ADAPTER, FOREIGN, without)])
+    against(
+        "older",
+        &[(ADAPTER, LAST_METHOD_IN_TRAIT, ""), (ADAPTER, EXPORT, ""), (ADAPTER, FOREIGN, without)],
+    )
 }
 
 async fn is_newer(server: &Server) {
@@ -118,7 +129,11 @@ fn a_plugin_whose_structs_differ_is_refused_in_one_line() {
     let library = against(
         "changed",
         &[
-            ("src/abi/error.rs", "    pub reserved: [u64; 2],", "    pub reserved: [u64; 2],\n    pub more: u64,"),
+            (
+                "src/abi/error.rs",
+                "    pub reserved: [u64; 2],",
+                "    pub reserved: [u64; 2],\n    pub more: u64,",
+            ),
             ("src/abi/error.rs", "reserved: [0; 2],", "reserved: [0; 2],\n            more: 0,"),
         ],
     );

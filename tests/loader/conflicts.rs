@@ -37,8 +37,22 @@ fn of_two_files_with_one_name_the_second_is_refused_naming_both() {
     fs::copy(&plain, &copy).unwrap();
     let server = load(&[&plain, &copy], "").unwrap();
     let reason = server.reason("z_copy.so");
-    assert!(reason.contains("there is a plugin plain already: ") && reason.contains("libtiled_plain.so"), "{reason}");
+    assert!(
+        reason.contains("there is a plugin plain already: ") && reason.contains("libtiled_plain.so"),
+        "{reason}"
+    );
     assert_eq!(server.status("plain").state, PluginState::Loaded);
+}
+
+#[test]
+fn one_file_under_two_names_is_one_plugin() {
+    let server = load(&[&fixture("plain")], "").unwrap();
+    let library = server.installed.join("libtiled_plain.so");
+    fs::hard_link(&library, server.installed.join("z_link.so")).unwrap();
+    std::os::unix::fs::symlink(&library, server.installed.join("y_link.so")).unwrap();
+    let config = tiled_host::config::PluginsConfig::in_directory(&server.installed);
+    let overview = tiled_host::plugin::overview(&config);
+    assert_eq!(overview.plugins.len(), 1, "{:?}", overview.plugins);
 }
 
 #[test]
@@ -50,7 +64,13 @@ fn the_configuration_decides_what_is_loaded_and_how_names_are_read() {
     let server = load(&[&plain], "[plugins]\ndiscover = false\n[[plugin]]\nname = 'plain'").unwrap();
     assert_eq!(server.status("plain").state, PluginState::Loaded);
     let server = load(&[&plain], "[extensions]\n'.odd' = 'x/plain'\n'scan_*.[0-9]*' = 'x/plain'").unwrap();
-    for (name, found) in [("a.odd", true), ("scan_a.0001", true), ("scan_a.txt", false), ("a.b.plain", true), (".plain", false)] {
+    for (name, found) in [
+        ("a.odd", true),
+        ("scan_a.0001", true),
+        ("scan_a.txt", false),
+        ("a.b.plain", true),
+        (".plain", false),
+    ] {
         let reader = server.plugins.reader_for_file(&server.data.join(name), || None);
         assert_eq!(reader.is_some(), found, "{name}");
     }
@@ -64,7 +84,8 @@ async fn a_link_inside_a_file_leads_no_further_than_the_readable_folders() {
     let server = load(&[&fixture("plain")], "").unwrap();
     let adapter = server.open("x/plain", b"PLAIN").await.unwrap();
     fs::write(server.data.join("beside.dat"), "").unwrap();
-    let base = format!("file://localhost{}", server.data.canonicalize().unwrap().join("x-plain.dat").display());
+    let base =
+        format!("file://localhost{}", server.data.canonicalize().unwrap().join("x-plain.dat").display());
     assert!(adapter.describe(&format!("link {base} beside.dat")).is_ok());
     for (link, expected) in [
         ("../manifest.toml", ErrorKind::Forbidden),

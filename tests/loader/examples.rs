@@ -24,7 +24,10 @@ async fn the_minimal_plugin_reads_two_columns() {
     let values: Vec<f64> = bytes.chunks_exact(8).map(|b| f64::from_ne_bytes(b.try_into().unwrap())).collect();
     assert_eq!(values, [1.5, 10.0, 2.0, 20.0]);
     let error = server.open("text/x-xy", b"1 2\n3 x\n").await.err().unwrap();
-    assert_eq!((error.kind, &*error.message), (ErrorKind::InvalidData, "text-x-xy.dat: line 2: two numbers expected"));
+    assert_eq!(
+        (error.kind, &*error.message),
+        (ErrorKind::InvalidData, "text-x-xy.dat: line 2: two numbers expected")
+    );
     assert_eq!(kind(server.open("text/x-xy", b"\xff\xfe").await), ErrorKind::UnsupportedFormat);
 }
 

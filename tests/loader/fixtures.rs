@@ -85,7 +85,8 @@ pub fn against(name: &str, api_patches: &[Patch<'_>]) -> PathBuf {
 pub fn in_c(folder: &Path, name: &str, source: &str) -> PathBuf {
     let (code, library) = (folder.join(format!("{name}.c")), folder.join(format!("{name}.so")));
     fs::write(&code, source).unwrap();
-    let output = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&code).output().unwrap();
+    let output =
+        Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&code).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     library
 }
@@ -93,7 +94,9 @@ pub fn in_c(folder: &Path, name: &str, source: &str) -> PathBuf {
 fn write_plugin(folder: &Path, name: &str, api: &str, is_alone: bool, patches: &[Patch<'_>]) {
     let from = top().join("tests/fixtures/plugins/plain");
     let manifest = fs::read_to_string(from.join("Cargo.toml")).unwrap();
-    let manifest = manifest.replace("\"plain\"", &format!("\"{name}\"")).replace("tiled_plain", &format!("tiled_{name}"));
+    let manifest = manifest
+        .replace("\"plain\"", &format!("\"{name}\""))
+        .replace("tiled_plain", &format!("tiled_{name}"));
     let manifest = manifest.replace("../../../../plugin-api", api);
     let manifest = if is_alone {
         manifest

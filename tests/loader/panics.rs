@@ -23,7 +23,10 @@ async fn others_are_served(server: &Server) {
 async fn a_panic_in_open_is_an_error_with_the_text_for_the_log_only() {
     let server = server("");
     let error = server.open("x/open", b"").await.err().unwrap();
-    assert_eq!((error.kind, &*error.message, &*error.detail), (ErrorKind::Panic, "The plugin panicked in open", "boom in open"));
+    assert_eq!(
+        (error.kind, &*error.message, &*error.detail),
+        (ErrorKind::Panic, "The plugin panicked in open", "boom in open")
+    );
     assert_eq!(server.status("misbehaving").panics, 1);
     others_are_served(&server).await;
 }
@@ -94,7 +97,10 @@ async fn a_panic_in_a_serializer_is_an_error() {
         fields: None,
     };
     let encoded = plugin.stream(&cx, move || {
-        let table = TableStream::from_batches(std::sync::Arc::new(tiled_plugin_api::arrow::datatypes::Schema::empty()), []);
+        let table = TableStream::from_batches(
+            std::sync::Arc::new(tiled_plugin_api::arrow::datatypes::Schema::empty()),
+            [],
+        );
         serializer.encode(&inner, &request, Payload::Table(table), &mut Sink::new(Nowhere))
     });
     assert_eq!(kind(encoded.await), ErrorKind::Panic);
@@ -109,7 +115,11 @@ async fn a_buffer_of_the_wrong_length_is_the_plugins_error_and_never_served() {
     assert_eq!(error.kind, ErrorKind::Internal);
     assert!(error.detail.contains("read_owned gave 7 bytes, not 40"), "{error}");
     let request = ChildrenRequest { offset: 0, limit: 10, keys_only: true };
-    assert_eq!(kind(adapter.children("", &request)), ErrorKind::Internal, "1000 children where 10 were asked for");
+    assert_eq!(
+        kind(adapter.children("", &request)),
+        ErrorKind::Internal,
+        "1000 children where 10 were asked for"
+    );
 }
 
 #[tokio::test]

@@ -81,7 +81,11 @@ impl Server {
 
     /// The plugin's line of the table.
     pub fn status(&self, name: &str) -> tiled_host::plugin::PluginStatus {
-        self.plugins.table().into_iter().find(|s| s.name.as_deref() == Some(name)).expect("a plugin of this name")
+        self.plugins
+            .table()
+            .into_iter()
+            .find(|s| s.name.as_deref() == Some(name))
+            .expect("a plugin of this name")
     }
 
     /// The reason why a file of this name is left out.

@@ -15,7 +15,8 @@ impl Reader for Xy {
         let source = request.source();
         let text = String::from_utf8(source.read_all(MAX_BYTES)?)
             .map_err(|_| Error::unsupported_format(format!("{}: not a text file", source.name())))?;
-        let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
+        let lines =
+            text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
         let rows = lines
             .map(|(i, line)| {
                 let numbers: Vec<f64> = line.split_whitespace().map_while(|word| word.parse().ok()).collect();
@@ -42,7 +43,8 @@ impl Adapter for OpenXy {
 
     fn read_into(&self, _cx: &Context, _path: &str, slice: &[SliceDim], out: &mut [u8]) -> Result<()> {
         let (rows, columns) = (slice[0], slice[1]);
-        let places = (0..rows.count).flat_map(|r| (0..columns.count).map(move |c| (rows.at(r), columns.at(c))));
+        let places =
+            (0..rows.count).flat_map(|r| (0..columns.count).map(move |c| (rows.at(r), columns.at(c))));
         for ((row, column), bytes) in places.zip(out.chunks_exact_mut(8)) {
             bytes.copy_from_slice(&self.rows[row as usize][column as usize].to_ne_bytes());
         }

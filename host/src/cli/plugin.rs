@@ -81,7 +81,8 @@ fn show(file: &Path, json: bool) -> anyhow::Result<()> {
         Inspected::Plugin(descriptor) if json => println!("{}", serde_json::to_string_pretty(&descriptor)?),
         Inspected::Plugin(descriptor) => print!("{}", described(&descriptor)),
         Inspected::Other(what) => {
-            return Err(anyhow::anyhow!("{what}")).with_context(|| format!("{} is no plugin", file.display()));
+            return Err(anyhow::anyhow!("{what}"))
+                .with_context(|| format!("{} is no plugin", file.display()));
         }
     }
     Ok(())
@@ -105,7 +106,11 @@ fn table(overview: &Overview) -> String {
         for plugin in left_out {
             let reason = plugin.reason.as_deref().unwrap_or("no reason given");
             // A refusal begins with the file already.
-            let line = if reason.starts_with(&plugin.path) { reason.to_owned() } else { format!("{}: {reason}", plugin.path) };
+            let line = if reason.starts_with(&plugin.path) {
+                reason.to_owned()
+            } else {
+                format!("{}: {reason}", plugin.path)
+            };
             let _ = writeln!(text, "  {line}");
         }
     }
@@ -121,7 +126,13 @@ fn table(overview: &Overview) -> String {
 fn line_of(text: &mut String, plugin: &PluginStatus) {
     let word = |text: &Option<String>| text.clone().unwrap_or_default();
     let api = word(&plugin.api_version);
-    let _ = writeln!(text, "{} {} (plugin API {api}): {}", word(&plugin.name), word(&plugin.version), plugin.path);
+    let _ = writeln!(
+        text,
+        "{} {} (plugin API {api}): {}",
+        word(&plugin.name),
+        word(&plugin.version),
+        plugin.path
+    );
     for (what, claims) in [
         ("opens", &plugin.reads),
         ("suffixes", &plugin.extensions),
@@ -135,14 +146,16 @@ fn line_of(text: &mut String, plugin: &PluginStatus) {
 }
 
 fn described(descriptor: &Descriptor) -> String {
-    let Descriptor { name, version, abi, abi_major, abi_minor, api_version, panic, target, symbol, .. } = descriptor;
+    let Descriptor { name, version, abi, abi_major, abi_minor, api_version, panic, target, symbol, .. } =
+        descriptor;
     let mut text = format!(
         "{name} {version}\n  built with plugin API {api_version} ({abi_major}.{abi_minor} on {abi}) for {target}, panic = {panic}\n  \
          exports {symbol}\n"
     );
     for reader in &descriptor.readers {
         let kind = if reader.directory { "directories" } else { "files" };
-        let sequence = reader.sequence.as_ref().map(|s| format!("; numbered files as {s}")).unwrap_or_default();
+        let sequence =
+            reader.sequence.as_ref().map(|s| format!("; numbered files as {s}")).unwrap_or_default();
         let suffixes = reader.extensions.join(" ");
         let _ = writeln!(text, "  opens {kind} of {} [{suffixes}]{sequence}", reader.mimetypes.join(", "));
     }
@@ -166,8 +179,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("text.so"), "hello").unwrap();
         let text = table(&overview(&PluginsConfig::in_directory(dir.path())));
-        let expected =
-            format!("no plugins found\n\nleft out:\n  {}/text.so: not a shared library\n", dir.path().display());
+        let expected = format!(
+            "no plugins found\n\nleft out:\n  {}/text.so: not a shared library\n",
+            dir.path().display()
+        );
         assert_eq!(text, expected);
         let error = show(&dir.path().join("text.so"), false).unwrap_err();
         assert!(format!("{error:#}").ends_with("text.so is no plugin: not a shared library"), "{error:#}");

@@ -40,7 +40,8 @@ pub fn unknown_key(key: &str, known: &[&str]) -> String {
 
 /// Adds the nearest key to serde's "unknown field" messages; other messages stay as they are.
 pub fn with_nearest_key(message: &str) -> String {
-    let Some((_, rest)) = message.split_once("unknown field ").or_else(|| message.split_once("unknown variant "))
+    let Some((_, rest)) =
+        message.split_once("unknown field ").or_else(|| message.split_once("unknown variant "))
     else {
         return message.to_owned();
     };

@@ -42,7 +42,11 @@ impl TryFrom<u32> for ManifestVersion {
     type Error = String;
 
     fn try_from(version: u32) -> Result<Self, String> {
-        if version == 1 { Ok(ManifestVersion) } else { Err(format!("manifest_version {version} is not known; this server reads 1")) }
+        if version == 1 {
+            Ok(ManifestVersion)
+        } else {
+            Err(format!("manifest_version {version} is not known; this server reads 1"))
+        }
     }
 }
 
@@ -230,7 +234,8 @@ impl PluginsConfig {
 
     /// A configuration that discovers in this folder, all else by default.
     pub fn in_directory(directory: impl Into<PathBuf>) -> Self {
-        let plugins = PluginsSection { directory: Directories(vec![directory.into()]), ..PluginsSection::default() };
+        let plugins =
+            PluginsSection { directory: Directories(vec![directory.into()]), ..PluginsSection::default() };
         PluginsConfig { plugins, ..PluginsConfig::default() }
     }
 
@@ -239,13 +244,15 @@ impl PluginsConfig {
     /// # Errors
     /// What is wrong, naming the key.
     pub fn check(&self) -> Result<(), String> {
-        let timeouts = self.plugin.iter().filter_map(|p| p.timeout_s).chain([self.plugins.defaults.timeout_s]);
+        let timeouts =
+            self.plugin.iter().filter_map(|p| p.timeout_s).chain([self.plugins.defaults.timeout_s]);
         for timeout in timeouts {
             if !(timeout > 0.0 && timeout.is_finite()) {
                 return Err(format!("timeout_s = {timeout} must be more than 0"));
             }
         }
-        let limits = self.plugin.iter().map(|p| p.max_concurrency).chain([self.plugins.defaults.max_concurrency]);
+        let limits =
+            self.plugin.iter().map(|p| p.max_concurrency).chain([self.plugins.defaults.max_concurrency]);
         if limits.flatten().any(|limit| limit == 0) {
             return Err("max_concurrency must be at least 1".into());
         }
@@ -254,7 +261,9 @@ impl PluginsConfig {
                 return Err(format!("[[plugin]] \"{}\" is there twice", plugin.name));
             }
             let digest = plugin.sha256.as_deref().unwrap_or_default();
-            if plugin.sha256.is_some() && (digest.len() != 64 || !digest.bytes().all(|b| b.is_ascii_hexdigit())) {
+            if plugin.sha256.is_some()
+                && (digest.len() != 64 || !digest.bytes().all(|b| b.is_ascii_hexdigit()))
+            {
                 return Err(format!("[[plugin]] \"{}\": sha256 must be 64 hexadecimal digits", plugin.name));
             }
         }
@@ -319,7 +328,9 @@ mod tests {
         assert!(message.ends_with("did you mean \"directory\"?"), "{message}");
         assert!(check("manifest_version = 2").unwrap_err().contains("this server reads 1"));
         assert!(check("[[plugin]]\nname='a'\nsha256='12'\n").unwrap_err().contains("64 hexadecimal digits"));
-        assert!(check("[[plugin]]\nname='a'\n[[plugin]]\nname='a'\n").unwrap_err().contains("is there twice"));
+        assert!(
+            check("[[plugin]]\nname='a'\n[[plugin]]\nname='a'\n").unwrap_err().contains("is there twice")
+        );
         assert!(check("[plugins.defaults]\ntimeout_s = 0\n").unwrap_err().contains("more than 0"));
         assert!(check("[plugins.defaults]\nisolation = 'process'\n").unwrap_err().contains("process"));
         assert!(check("[extensions]\n'a[' = 'x/y'\n").unwrap_err().contains("[extensions] \"a[\""));

@@ -76,7 +76,10 @@ const STOCK_ADAPTERS: &[(&str, &str)] = &[
     ("tiled.adapters.bytes:BytesAdapter", "application/octet-stream"),
     ("tiled.adapters.csv:CSVAdapter", "text/csv"),
     ("tiled.adapters.csv:CSVArrayAdapter", "text/csv;header=absent"),
-    ("tiled.adapters.excel:ExcelAdapter", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    (
+        "tiled.adapters.excel:ExcelAdapter",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ),
     ("tiled.adapters.hdf5:HDF5Adapter", "application/x-hdf5"),
     ("tiled.adapters.jpeg:JPEGAdapter", "image/jpeg"),
     ("tiled.adapters.jpeg:JPEGSequenceAdapter", "multipart/related;type=image/jpeg"),
@@ -84,7 +87,10 @@ const STOCK_ADAPTERS: &[(&str, &str)] = &[
     ("tiled.adapters.npy:NPYAdapter", "application/x-npy"),
     ("tiled.adapters.npy:NPYSequenceAdapter", "multipart/related;type=application/x-npy"),
     ("tiled.adapters.parquet:ParquetDatasetAdapter", "application/x-parquet"),
-    ("tiled.adapters.sparse_blocks_parquet:SparseBlocksParquetAdapter", "application/x-parquet;structure=sparse"),
+    (
+        "tiled.adapters.sparse_blocks_parquet:SparseBlocksParquetAdapter",
+        "application/x-parquet;structure=sparse",
+    ),
     ("tiled.adapters.tiff:TiffAdapter", "image/tiff"),
     ("tiled.adapters.tiff:TiffSequenceAdapter", "multipart/related;type=image/tiff"),
     ("tiled.adapters.zarr:ZarrAdapter", "application/x-zarr"),
@@ -116,7 +122,9 @@ impl Chooser<'_> {
                 continue;
             }
             if let Some(plugin) = self.decide(&mimetype, &claimants) {
-                self.choice.readers.insert(mimetype, claimants.into_iter().filter(|at| at.0 == plugin).collect());
+                self.choice
+                    .readers
+                    .insert(mimetype, claimants.into_iter().filter(|at| at.0 == plugin).collect());
             }
         }
     }
@@ -173,7 +181,8 @@ impl Chooser<'_> {
         plugins.dedup();
         let name = |p: usize| self.offers.get(p).map_or("", |offer| offer.descriptor.name.as_str());
         let priority = |p: usize| self.offers.get(p).map_or(0, |offer| offer.priority);
-        let wish = self.config.formats.iter().find(|(key, _)| normal_key(key) == claim).map(|(_, plugin)| plugin);
+        let wish =
+            self.config.formats.iter().find(|(key, _)| normal_key(key) == claim).map(|(_, plugin)| plugin);
         if let Some(chosen) = wish.and_then(|wish| plugins.iter().find(|p| name(**p) == wish)) {
             return Some(*chosen);
         }
@@ -184,9 +193,14 @@ impl Chooser<'_> {
         }
         let mut names: Vec<&str> = plugins.iter().map(|p| name(*p)).collect();
         names.sort_unstable();
-        let remedy = format!("add to [formats]: \"{claim}\" = \"{}\"", names.first().copied().unwrap_or_default());
-        let refusal =
-            Refusal::new(claim, Step::Choose, format!("claimed by the plugins {}", names.join(" and ")), remedy);
+        let remedy =
+            format!("add to [formats]: \"{claim}\" = \"{}\"", names.first().copied().unwrap_or_default());
+        let refusal = Refusal::new(
+            claim,
+            Step::Choose,
+            format!("claimed by the plugins {}", names.join(" and ")),
+            remedy,
+        );
         self.choice.conflicts.push(refusal);
         None
     }
@@ -211,7 +225,8 @@ impl Chooser<'_> {
             return;
         }
         // Its reader for the type without parameters does for the type with them; an only reader does for anything.
-        let near: Vec<At> = readers().filter(|(_, r)| claims(r, essence(&key))).map(|(r, _)| (p, r)).collect();
+        let near: Vec<At> =
+            readers().filter(|(_, r)| claims(r, essence(&key))).map(|(r, _)| (p, r)).collect();
         if !near.is_empty() {
             self.choice.readers.insert(key, near);
             return;
@@ -223,7 +238,8 @@ impl Chooser<'_> {
                 self.choice.readers.insert(key, vec![(p, 0)]);
             }
             several => {
-                let known: Vec<&str> = several.iter().flat_map(|r| &r.mimetypes).map(String::as_str).collect();
+                let known: Vec<&str> =
+                    several.iter().flat_map(|r| &r.mimetypes).map(String::as_str).collect();
                 let reason = format!("plugin {wish} has several readers, and none for this type");
                 let remedy = format!("register the files as one of {}", known.join(", "));
                 let subject = format!("{section} \"{mimetype}\"");
@@ -240,7 +256,12 @@ impl Chooser<'_> {
         } else {
             ("there is no plugin of this name", "known are".to_owned())
         };
-        self.choice.conflicts.push(Refusal::new(subject, Step::Choose, reason, format!("{remedy} {}", names.join(", "))));
+        self.choice.conflicts.push(Refusal::new(
+            subject,
+            Step::Choose,
+            reason,
+            format!("{remedy} {}", names.join(", ")),
+        ));
     }
 
     /// Gives a mimetype to whoever opens what Tiled's own adapter opens.
@@ -255,7 +276,8 @@ impl Chooser<'_> {
             }
             return;
         }
-        let target = self.choice.readers.get(opened_as).or_else(|| self.choice.readers.get(essence(opened_as)));
+        let target =
+            self.choice.readers.get(opened_as).or_else(|| self.choice.readers.get(essence(opened_as)));
         match target.cloned() {
             Some(target) => {
                 self.choice.opened_as.insert(key.clone(), opened_as.to_owned());
@@ -273,7 +295,8 @@ impl Chooser<'_> {
     fn claimants(&self, mimetype: &str) -> Vec<At> {
         let readers = |(p, offer): (usize, &Offer<'_>)| {
             let of_it = offer.descriptor.readers.iter().enumerate();
-            let of_it = of_it.filter(|(_, r)| r.mimetypes.iter().chain(&r.sequence).any(|m| normal(m) == mimetype));
+            let of_it =
+                of_it.filter(|(_, r)| r.mimetypes.iter().chain(&r.sequence).any(|m| normal(m) == mimetype));
             of_it.map(|(r, _)| (p, r)).collect::<Vec<At>>()
         };
         self.offers.iter().enumerate().flat_map(readers).collect()

@@ -60,7 +60,8 @@ fn two_plugins_that_claim_one_type_are_a_conflict_with_the_line_to_add() {
 
 #[test]
 fn serializers_are_chosen_by_the_same_rule() {
-    let both = [(plugin("a", &[], &[("array", "image/png")]), 0), (plugin("b", &[], &[("array", "image/png")]), 0)];
+    let both =
+        [(plugin("a", &[], &[("array", "image/png")]), 0), (plugin("b", &[], &[("array", "image/png")]), 0)];
     let conflicts = check(&both, "").1;
     assert!(conflicts[0].ends_with("add to [formats]: \"array image/png\" = \"a\""), "{conflicts:?}");
     assert_eq!(check(&both, "[formats]\n'array image/png' = 'b'").0["array image/png"], "b");
@@ -70,7 +71,10 @@ fn serializers_are_chosen_by_the_same_rule() {
 fn a_wish_for_a_plugin_that_is_not_there_is_named() {
     let one = [(plugin("a", &["x/y"], &[]), 0)];
     let conflicts = check(&one, "[formats]\n'x/y' = 'q'").1;
-    assert_eq!(conflicts, ["[formats] \"x/y\" = \"q\": conflict: there is no plugin of this name; known are a"]);
+    assert_eq!(
+        conflicts,
+        ["[formats] \"x/y\" = \"q\": conflict: there is no plugin of this name; known are a"]
+    );
     let conflicts = check(&one, "[adapters_by_mimetype]\n'x/z' = 'lab.spe:Adapter'").1;
     assert!(conflicts[0].contains("an adapter in Python cannot be loaded"), "{conflicts:?}");
     assert!(check(&one, "[formats]\n'x/z' = 'gone'").1.is_empty(), "its own refusal was told already");

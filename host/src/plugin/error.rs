@@ -60,7 +60,13 @@ impl Refusal {
         remedy: impl Into<String>,
     ) -> Self {
         // One line: a library's own text may hold several.
-        let reason = reason.to_string().lines().map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join("; ");
+        let reason = reason
+            .to_string()
+            .lines()
+            .map(str::trim)
+            .filter(|l| !l.is_empty())
+            .collect::<Vec<_>>()
+            .join("; ");
         Refusal { subject: subject.to_string(), step, reason, remedy: remedy.into() }
     }
 }

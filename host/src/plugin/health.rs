@@ -72,7 +72,8 @@ impl Health {
             return Err(Error::new(ErrorKind::Panic, message));
         }
         if self.any_file_resting.load(Ordering::Relaxed) && self.is_resting(origin) {
-            let message = format!("The plugin {} panicked too often on this; it is left alone for a while", self.name);
+            let message =
+                format!("The plugin {} panicked too often on this; it is left alone for a while", self.name);
             return Err(Error::new(ErrorKind::Panic, message).with_detail(origin));
         }
         Ok(())
@@ -114,7 +115,10 @@ impl Health {
         let mut origins: Vec<&str> = recent.panics.iter().map(|(_, from)| from.as_str()).collect();
         origins.sort_unstable();
         origins.dedup();
-        if recent.panics.len() >= limit && origins.len() >= MIN_ORIGINS && !self.out_of_service.swap(true, Ordering::Relaxed) {
+        if recent.panics.len() >= limit
+            && origins.len() >= MIN_ORIGINS
+            && !self.out_of_service.swap(true, Ordering::Relaxed)
+        {
             tracing::error!(target: "plugin", plugin = self.name, "out of service after {} panics", recent.panics.len());
         }
     }

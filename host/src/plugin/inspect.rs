@@ -112,8 +112,9 @@ pub fn inspect(path: &Path) -> Result<Inspected, Refusal> {
     let cache = ReadCache::new(file);
     match read_elf(&cache, meta.len()) {
         Ok(json) => {
-            let descriptor = parse_descriptor(&json)
-                .map_err(|e| refuse(format!("its descriptor cannot be read: {e}"), "build it with export_plugin!"))?;
+            let descriptor = parse_descriptor(&json).map_err(|e| {
+                refuse(format!("its descriptor cannot be read: {e}"), "build it with export_plugin!")
+            })?;
             Ok(Inspected::Plugin(Box::new(descriptor)))
         }
         Err(Fault::NotAPlugin(what)) => Ok(Inspected::Other(what)),
@@ -142,7 +143,10 @@ fn read_elf<'a>(data: impl ReadRef<'a>, file_len: u64) -> Result<Vec<u8>, Fault>
     let endian = header.endian().map_err(damaged)?;
     let machine = header.e_machine(endian);
     if machine != MACHINE {
-        return Err(Fault::NotAPlugin(format!("a library for another processor (ELF machine {})", machine.0)));
+        return Err(Fault::NotAPlugin(format!(
+            "a library for another processor (ELF machine {})",
+            machine.0
+        )));
     }
     if header.e_type(endian) != elf::ET_DYN {
         return Err(Fault::NotAPlugin("not a shared library (an executable or an object file)".into()));
@@ -161,7 +165,12 @@ const MACHINE: elf::Machine = elf::EM_X86_64;
 const MACHINE: elf::Machine = elf::EM_AARCH64;
 
 /// Whether all that the headers speak of lies within the file.
-fn account_for<'a>(header: &Elf, endian: Endianness, data: impl ReadRef<'a>, file_len: u64) -> Result<(), Fault> {
+fn account_for<'a>(
+    header: &Elf,
+    endian: Endianness,
+    data: impl ReadRef<'a>,
+    file_len: u64,
+) -> Result<(), Fault> {
     let cut = |what: &str, end: Option<u64>| {
         let end = end.map_or_else(|| "beyond any file".to_owned(), |end| format!("at {end}"));
         Fault::Damaged(format!("truncated: {what} ends {end}, the file has {file_len} bytes"))
@@ -254,7 +263,9 @@ mod tests {
         assert_eq!(parse_descriptor(good.as_bytes()).unwrap().readers[0].extensions, [".a"]);
         let padded = format!("{good}\0\0\0");
         assert!(parse_descriptor(padded.as_bytes()).is_ok());
-        for (from, to) in [("\"a\",\"v", "\"../a\",\"v"), ("s_1", "s 1"), ("[\".a\"]", "[\"a\"]"), ("[\"a/b\"]", "[]")] {
+        for (from, to) in
+            [("\"a\",\"v", "\"../a\",\"v"), ("s_1", "s 1"), ("[\".a\"]", "[\"a\"]"), ("[\"a/b\"]", "[]")]
+        {
             let bad = good.replace(from, to);
             assert!(parse_descriptor(bad.as_bytes()).is_err(), "{bad}");
         }

@@ -17,8 +17,7 @@ use tiled_plugin_api::{
 };
 
 use super::{
-    LoadedPlugin,
-    edge,
+    LoadedPlugin, edge,
     error::{Refusal, Step},
     health::Health,
     inspect::{Descriptor, Inspected, inspect},
@@ -44,7 +43,8 @@ pub(super) fn candidate(path: &Path) -> Result<Result<Candidate, String>, Refusa
 }
 
 fn check_policy(path: &Path, descriptor: &Descriptor) -> Result<(), Refusal> {
-    let refuse = |reason: String, remedy: &str| Err(Refusal::new(path.display(), Step::Policy, reason, remedy));
+    let refuse =
+        |reason: String, remedy: &str| Err(Refusal::new(path.display(), Step::Policy, reason, remedy));
     let meta = path.metadata().map_err(|e| Refusal::new(path.display(), Step::Find, e, ""))?;
     if is_open_to_all(&meta) {
         return refuse("every user may write to it".into(), "chmod o-w");
@@ -57,7 +57,10 @@ fn check_policy(path: &Path, descriptor: &Descriptor) -> Result<(), Refusal> {
         return refuse(reason, "build it again with the plugin API of this server");
     }
     if descriptor.panic != "unwind" {
-        let reason = format!("plugin {} was built with panic = {:?}: a panic would end the server", descriptor.name, descriptor.panic);
+        let reason = format!(
+            "plugin {} was built with panic = {:?}: a panic would end the server",
+            descriptor.name, descriptor.panic
+        );
         return refuse(reason, "build it with panic = \"unwind\"");
     }
     Ok(())
@@ -89,9 +92,13 @@ pub(super) fn load(
     let Candidate { path, descriptor } = candidate;
     let staged = stage(path, common.state_dir.as_deref(), pin)?;
     // The copy is what will be loaded: the original may have been half-copied, or changed since.
-    match inspect(&staged.path).map_err(|refusal| Refusal { subject: path.display().to_string(), ..refusal })? {
+    match inspect(&staged.path)
+        .map_err(|refusal| Refusal { subject: path.display().to_string(), ..refusal })?
+    {
         Inspected::Plugin(again) if *again == *descriptor => {}
-        _ => return Err(Refusal::new(path.display(), Step::Stage, "the file is being changed", "start again")),
+        _ => {
+            return Err(Refusal::new(path.display(), Step::Stage, "the file is being changed", "start again"));
+        }
     }
     let named = |refusal: Refusal| Refusal { subject: path.display().to_string(), ..refusal };
     let module = edge::open(&staged.path, descriptor).map_err(named)?;
@@ -114,7 +121,12 @@ pub(super) fn load(
 const STREAMS: usize = 64;
 
 /// Runs the plugin's `create`, which may hang.
-fn create(module: edge::Module, host: Host, settings: &Settings, path: &Path) -> Result<ForeignPlugin, Refusal> {
+fn create(
+    module: edge::Module,
+    host: Host,
+    settings: &Settings,
+    path: &Path,
+) -> Result<ForeignPlugin, Refusal> {
     let refuse = |reason: String, remedy: &str| Refusal::new(path.display(), Step::Create, reason, remedy);
     let (send, receive) = mpsc::channel();
     let config = settings.config.clone();
@@ -128,7 +140,9 @@ fn create(module: edge::Module, host: Host, settings: &Settings, path: &Path) ->
     match receive.recv_timeout(settings.timeout.min(Duration::from_secs(3600))) {
         Ok(Ok(plugin)) => Ok(plugin),
         Ok(Err(error)) => Err(refuse(error.to_string(), "see [plugin.config] of this plugin")),
-        Err(_) => Err(refuse(format!("no answer within {:?}", settings.timeout), "set timeout_s, or leave it out")),
+        Err(_) => {
+            Err(refuse(format!("no answer within {:?}", settings.timeout), "set timeout_s, or leave it out"))
+        }
     }
 }
 
@@ -141,7 +155,12 @@ struct Staged {
 
 fn stage(path: &Path, state_dir: Option<&Path>, pin: Option<&str>) -> Result<Staged, Refusal> {
     let refuse = |reason: String| {
-        Refusal::new(path.display(), Step::Stage, reason, "set [plugins] state_dir to a folder the server may write to")
+        Refusal::new(
+            path.display(),
+            Step::Stage,
+            reason,
+            "set [plugins] state_dir to a folder the server may write to",
+        )
     };
     let io = |e: std::io::Error| refuse(e.to_string());
     let name = path.file_name().ok_or_else(|| refuse("it has no name".into()))?;
@@ -170,7 +189,12 @@ fn check_pin(path: &Path, digest: &str, pin: Option<&str>) -> Result<(), Refusal
     match pin {
         Some(pin) if !pin.eq_ignore_ascii_case(digest) => {
             let remedy = "install the file that was pinned, or write its new digest into [[plugin]] sha256";
-            Err(Refusal::new(path.display(), Step::Policy, format!("its sha256 is {digest}, not {pin}"), remedy))
+            Err(Refusal::new(
+                path.display(),
+                Step::Policy,
+                format!("its sha256 is {digest}, not {pin}"),
+                remedy,
+            ))
         }
         _ => Ok(()),
     }
@@ -193,7 +217,9 @@ fn copy_file(from: &Path, to: &Path) -> std::io::Result<String> {
 
 /// A plugin in a folder of its own may need what lies beside it (`$ORIGIN`).
 fn copy_siblings(path: &Path, home: &Path) -> std::io::Result<()> {
-    let Some(folder) = path.parent().filter(|folder| folder.file_stem() == path.file_stem()) else { return Ok(()) };
+    let Some(folder) = path.parent().filter(|folder| folder.file_stem() == path.file_stem()) else {
+        return Ok(());
+    };
     for entry in folder.read_dir()? {
         let entry = entry?;
         let to = home.join(entry.file_name());
@@ -243,7 +269,8 @@ mod tests {
             serializers: vec![],
             writers: vec![],
         };
-        let check = |descriptor: Descriptor| check_policy(&path, &descriptor).map_err(|refusal| refusal.remedy);
+        let check =
+            |descriptor: Descriptor| check_policy(&path, &descriptor).map_err(|refusal| refusal.remedy);
         assert_eq!(check(good.clone()), Ok(()));
         let rebuild = Err("build it again with the plugin API of this server".to_owned());
         assert_eq!(check(Descriptor { abi_major: 2, ..good.clone() }), rebuild);

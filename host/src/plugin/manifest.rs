@@ -36,7 +36,8 @@ impl Settings {
             max_concurrency: if serialized { 1 } else { wished.unwrap_or(cores.max(LEAST_CONCURRENCY)) },
             timeout: Duration::try_from_secs_f64(timeout_s).unwrap_or(Duration::MAX),
             exclusive_group: entry.and_then(|e| e.exclusive_group.clone()),
-            config: serde_json::to_string(&entry.map(|e| &e.config).cloned().unwrap_or_default()).unwrap_or_default(),
+            config: serde_json::to_string(&entry.map(|e| &e.config).cloned().unwrap_or_default())
+                .unwrap_or_default(),
         }
     }
 }

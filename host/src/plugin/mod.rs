@@ -90,7 +90,8 @@ impl Plugins {
         }
         let choice = survey.choose(config);
         survey.fatal.extend(choice.conflicts.iter().cloned());
-        let registry = Registry::build(&choice, &loaded, config).map_err(|refusal| PluginError(vec![refusal]))?;
+        let registry =
+            Registry::build(&choice, &loaded, config).map_err(|refusal| PluginError(vec![refusal]))?;
         if !survey.fatal.is_empty() {
             return Err(PluginError(survey.fatal));
         }

@@ -60,7 +60,13 @@ const STACK_BYTES: usize = 8 << 20;
 impl Pool {
     pub(super) fn new(name: &str, limit: usize, group: Option<Arc<Mutex<()>>>) -> Self {
         let state = Mutex::default();
-        Pool(Arc::new(Shared { name: name.to_owned(), limit: limit.max(1), group, state, wake: Condvar::new() }))
+        Pool(Arc::new(Shared {
+            name: name.to_owned(),
+            limit: limit.max(1),
+            group,
+            state,
+            wake: Condvar::new(),
+        }))
     }
 
     /// Calls that were given up and still run.
@@ -80,7 +86,8 @@ impl Pool {
         let (send, mut receive) = oneshot::channel();
         let job = Job::new(deadline);
         let run = move || {
-            let result = catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|_| Err(Error::internal("a call panicked")));
+            let result =
+                catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|_| Err(Error::internal("a call panicked")));
             let _ = send.send(result);
         };
         self.0.submit(Work { job: job.clone(), run: Box::new(run) })?;
@@ -198,7 +205,9 @@ impl Shared {
 
     /// Takes a finished call off the list; whether its thread has to end because another took its place.
     fn finish(&self, state: &mut State, number: u64) -> bool {
-        let Some(at) = state.running.iter().position(|running| running.number == number) else { return false };
+        let Some(at) = state.running.iter().position(|running| running.number == number) else {
+            return false;
+        };
         if !state.running.swap_remove(at).is_late {
             return false;
         }
@@ -216,7 +225,8 @@ impl Shared {
         let mut guard = self.lock();
         let state = &mut *guard;
         let mut found = 0;
-        for running in state.running.iter_mut().filter(|running| !running.is_late && running.job.is_late(now)) {
+        for running in state.running.iter_mut().filter(|running| !running.is_late && running.job.is_late(now))
+        {
             running.is_late = true;
             found += 1;
         }

@@ -100,7 +100,9 @@ impl Registry {
         }
         for claims in self.suffixes.values_mut() {
             // Highest priority first, then by name: never by the order of loading.
-            let rank = |reader: &LoadedReader| (-i64::from(reader.plugin.settings.priority), reader.plugin.name().to_owned());
+            let rank = |reader: &LoadedReader| {
+                (-i64::from(reader.plugin.settings.priority), reader.plugin.name().to_owned())
+            };
             claims.sort_by_key(|(mimetype, reader)| (rank(reader), mimetype.clone()));
         }
     }
@@ -112,7 +114,8 @@ impl Registry {
             let serializer = match made.get(at) {
                 Some(serializer) => serializer.clone(),
                 None => {
-                    let serializer = plugin.foreign.serializer(number(at.1)).map_err(|e| plugin.refusal(&e))?;
+                    let serializer =
+                        plugin.foreign.serializer(number(at.1)).map_err(|e| plugin.refusal(&e))?;
                     Arc::new(LoadedSerializer::new(plugin.clone(), serializer))
                 }
             };
@@ -169,14 +172,18 @@ impl Registry {
             let confidence = reader.sniff(&source, &head);
             (confidence > 0).then_some((confidence, reader.plugin.settings.priority, mimetype, reader))
         };
-        let best = all.into_iter().filter_map(sure).max_by_key(|(confidence, priority, ..)| (*confidence, *priority))?;
+        let best = all
+            .into_iter()
+            .filter_map(sure)
+            .max_by_key(|(confidence, priority, ..)| (*confidence, *priority))?;
         Some((best.2, best.3))
     }
 
     /// What the configuration says of a file name: longest suffix first, then globs.
     fn said(&self, name: &str) -> Option<&str> {
         let by_suffix = suffixes(name).find_map(|suffix| self.said_suffixes.get(&suffix));
-        let by_glob = || self.said_globs.iter().find(|(glob, _)| glob.matches(name)).map(|(_, mimetype)| mimetype);
+        let by_glob =
+            || self.said_globs.iter().find(|(glob, _)| glob.matches(name)).map(|(_, mimetype)| mimetype);
         by_suffix.or_else(by_glob).map(String::as_str)
     }
 
@@ -207,7 +214,8 @@ fn best_of(
     head: impl FnOnce() -> Option<(Source, Vec<u8>)>,
 ) -> Option<(String, Arc<LoadedReader>)> {
     let highest = claims.first()?.1.plugin.settings.priority;
-    let claims: Vec<_> = claims.iter().take_while(|(_, r)| r.plugin.settings.priority == highest).copied().collect();
+    let claims: Vec<_> =
+        claims.iter().take_while(|(_, r)| r.plugin.settings.priority == highest).copied().collect();
     if let [one] = claims.as_slice() {
         return Some((*one).clone());
     }

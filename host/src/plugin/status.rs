@@ -68,7 +68,12 @@ impl PluginStatus {
             path,
             state,
             reason: None,
-            reads: descriptor.readers.iter().flat_map(|r| r.mimetypes.iter().chain(&r.sequence)).cloned().collect(),
+            reads: descriptor
+                .readers
+                .iter()
+                .flat_map(|r| r.mimetypes.iter().chain(&r.sequence))
+                .cloned()
+                .collect(),
             extensions: descriptor.readers.iter().flat_map(|r| &r.extensions).cloned().collect(),
             encodes: pairs.collect(),
             writes: descriptor.writers.iter().flat_map(|w| &w.mimetypes).cloned().collect(),

@@ -3,12 +3,13 @@
 
 use std::{
     collections::HashSet,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
 use super::{
     choice::{Choice, Offer, choose},
-    discover::{directories, libraries},
+    discover::{Place, libraries, places},
     error::{Refusal, Step},
     load::{Candidate, candidate},
     manifest::Settings,
@@ -53,15 +54,18 @@ impl Survey {
         for entry in &config.plugin {
             survey.add_listed(config, entry, &mut seen);
         }
-        let searched = directories(config);
-        for directory in &searched {
-            match libraries(directory) {
+        let searched = places(config);
+        for place in &searched {
+            match libraries(place) {
                 Ok(paths) => paths.into_iter().for_each(|path| survey.add_found(config, path, &mut seen)),
-                Err(refusal) if config.plugins.directory.0.is_empty() => tracing::warn!(target: "plugin", "{refusal}"),
+                Err(refusal) if config.plugins.directory.0.is_empty() => {
+                    tracing::warn!(target: "plugin", "{refusal}")
+                }
                 Err(refusal) => survey.fatal.push(refusal),
             }
         }
-        for entry in config.plugin.iter().filter(|entry| entry.enabled != Some(false) && entry.path.is_none()) {
+        for entry in config.plugin.iter().filter(|entry| entry.enabled != Some(false) && entry.path.is_none())
+        {
             survey.miss(config, entry, &searched);
         }
         survey.candidates.sort_by(|a, b| a.descriptor.name.cmp(&b.descriptor.name));
@@ -69,14 +73,19 @@ impl Survey {
     }
 
     /// A plugin with a path of its own.
-    fn add_listed(&mut self, config: &PluginsConfig, entry: &PluginEntry, seen: &mut HashSet<PathBuf>) {
+    fn add_listed(&mut self, config: &PluginsConfig, entry: &PluginEntry, seen: &mut Seen) {
         let Some(library) = &entry.path else { return };
         let Some(path) = library.here().map(|path| config.resolve(path)) else {
             let reason = format!("[[plugin]] {} has no path for {}", entry.name, crate::config::platform());
-            self.refuse(config, &entry.name, Path::new(&entry.name), Refusal::new(&entry.name, Step::Find, reason, ""));
+            self.refuse(
+                config,
+                &entry.name,
+                Path::new(&entry.name),
+                Refusal::new(&entry.name, Step::Find, reason, ""),
+            );
             return;
         };
-        seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone()));
+        seen.extend(identity(&path));
         if entry.enabled == Some(false) {
             self.leave_out(path, Some(entry.name.clone()), Why::NotWanted("enabled = false"));
             return;
@@ -94,7 +103,8 @@ impl Survey {
                 self.refuse(config, &entry.name, &path, refusal);
             }
             Ok(Err(what)) => {
-                let refusal = Refusal::new(path.display(), Step::Inspect, what, "build it with export_plugin!");
+                let refusal =
+                    Refusal::new(path.display(), Step::Inspect, what, "build it with export_plugin!");
                 self.refuse(config, &entry.name, &path, refusal);
             }
             Err(refusal) => self.refuse(config, &entry.name, &path, refusal),
@@ -102,8 +112,8 @@ impl Survey {
     }
 
     /// A file of a folder.
-    fn add_found(&mut self, config: &PluginsConfig, path: PathBuf, seen: &mut HashSet<PathBuf>) {
-        if !seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())) {
+    fn add_found(&mut self, config: &PluginsConfig, path: PathBuf, seen: &mut Seen) {
+        if identity(&path).is_some_and(|identity| !seen.insert(identity)) {
             return;
         }
         let candidate = match candidate(&path) {
@@ -120,22 +130,27 @@ impl Survey {
             return self.leave_out(path, Some(name), Why::NotWanted("enabled = false"));
         }
         if entry.is_none() && !config.plugins.discover {
-            return self.leave_out(path, Some(name), Why::NotWanted("not listed, and [plugins] discover = false"));
+            return self.leave_out(
+                path,
+                Some(name),
+                Why::NotWanted("not listed, and [plugins] discover = false"),
+            );
         }
         if let Some(first) = self.candidates.iter().find(|other| other.descriptor.name == name) {
             let reason = format!("there is a plugin {name} already: {}", first.path.display());
-            let refusal = Refusal::new(path.display(), Step::Policy, reason, "remove one of the two, or rename it");
+            let refusal =
+                Refusal::new(path.display(), Step::Policy, reason, "remove one of the two, or rename it");
             return self.refuse(config, "", &path, refusal);
         }
         self.candidates.push(candidate);
     }
 
     /// A listed plugin that must come from the folders, and did not.
-    fn miss(&mut self, config: &PluginsConfig, entry: &PluginEntry, searched: &[PathBuf]) {
+    fn miss(&mut self, config: &PluginsConfig, entry: &PluginEntry, searched: &[Place]) {
         if self.candidates.iter().any(|candidate| candidate.descriptor.name == entry.name) {
             return;
         }
-        let places: Vec<String> = searched.iter().map(|path| path.display().to_string()).collect();
+        let places: Vec<String> = searched.iter().map(|place| place.path.display().to_string()).collect();
         let mut reason = format!("no plugin of this name in {}", places.join(", "));
         for LeftOut { why, .. } in &self.left_out {
             if let Why::Refused(refusal) = why {
@@ -178,6 +193,13 @@ impl Survey {
             .collect();
         choose(&offers, config, &self.absent())
     }
+}
+
+/// Files that were looked at: one file may have several names.
+type Seen = HashSet<(u64, u64)>;
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    path.metadata().ok().map(|meta| (meta.dev(), meta.ino()))
 }
 
 fn is_required(config: &PluginsConfig, listed: &str) -> bool {

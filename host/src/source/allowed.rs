@@ -21,7 +21,10 @@ impl Roots {
     pub fn new(paths: impl IntoIterator<Item = impl AsRef<Path>>) -> Result<Self> {
         let resolve = |path: &Path| {
             path.canonicalize().map_err(|e| {
-                Error::not_found(format!("readable folder {}: {e}; create it or correct the path", path.display()))
+                Error::not_found(format!(
+                    "readable folder {}: {e}; create it or correct the path",
+                    path.display()
+                ))
             })
         };
         let mut roots = paths.into_iter().map(|path| resolve(path.as_ref())).collect::<Result<Vec<_>>>()?;

@@ -74,7 +74,8 @@ impl LocalFile {
         let file = options.open(&self.path).map_err(|e| named(&self.path, &e))?;
         let meta = file.metadata().map_err(|e| named(&self.path, &e))?;
         if !meta.is_file() || identity(&meta) != self.identity {
-            let message = format!("{}: the file was replaced while it was in use; ask again", name_of(&self.path));
+            let message =
+                format!("{}: the file was replaced while it was in use; ask again", name_of(&self.path));
             return Err(Error::new(ErrorKind::Busy, message));
         }
         Ok(file)
@@ -172,7 +173,9 @@ impl ByteSource for Directory {
         for entry in path.read_dir().map_err(|e| named(&path, &e))? {
             let entry = entry.map_err(|e| named(&path, &e))?;
             // A dangling link, or a file that has gone since, is no entry; nor is a name that no URI could carry.
-            let (Ok(meta), Ok(name)) = (entry.path().metadata(), entry.file_name().into_string()) else { continue };
+            let (Ok(meta), Ok(name)) = (entry.path().metadata(), entry.file_name().into_string()) else {
+                continue;
+            };
             let len = if meta.is_dir() { 0 } else { meta.len() };
             entries.push(Entry { name, is_directory: meta.is_dir(), len });
         }
@@ -276,7 +279,9 @@ mod tests {
         }
         let prefix = dir.path().canonicalize().unwrap();
         let handles = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
-        let ours = handles.filter(|fd| std::fs::read_link(fd.path()).is_ok_and(|to| to.starts_with(&prefix))).count();
+        let ours = handles
+            .filter(|fd| std::fs::read_link(fd.path()).is_ok_and(|to| to.starts_with(&prefix)))
+            .count();
         assert!(ours <= OPEN_FILES, "{ours} handles are open");
     }
 

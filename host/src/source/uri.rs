@@ -72,10 +72,18 @@ mod tests {
 
     #[test]
     fn uris_of_both_styles_give_the_path() {
-        for uri in ["file://localhost/a/b.h5", "file:///a/b.h5", "file:/a/b.h5", "FILE://LOCALHOST/a/b.h5", "/a/b.h5"] {
+        for uri in [
+            "file://localhost/a/b.h5",
+            "file:///a/b.h5",
+            "file:/a/b.h5",
+            "FILE://LOCALHOST/a/b.h5",
+            "/a/b.h5",
+        ] {
             assert_eq!(path_of(uri).unwrap(), Path::new("/a/b.h5"), "{uri}");
         }
-        for uri in ["http://x/a", "file://elsewhere/a", "a/b", "file://localhost", "/a\0b", "file:///a%00b", ""] {
+        for uri in
+            ["http://x/a", "file://elsewhere/a", "a/b", "file://localhost", "/a\0b", "file:///a%00b", ""]
+        {
             assert_eq!(path_of(uri).unwrap_err().kind, ErrorKind::InvalidArgument, "{uri}");
         }
     }

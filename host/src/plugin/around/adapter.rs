@@ -11,7 +11,10 @@ use tiled_plugin_api::{
     model::{Children, ChildrenRequest, DataType, Description, Plan, SliceDim},
 };
 
-use super::{super::{LoadedPlugin, context::within_job}, stream};
+use super::{
+    super::{LoadedPlugin, context::within_job},
+    stream,
+};
 
 /// The decorator.
 pub(super) struct Around {
@@ -42,7 +45,8 @@ impl Around {
         }
         let structure = self.guarded(|inner| inner.describe(path))?.structure;
         let data_type = structure.get("data_type").cloned().unwrap_or(Value::Null);
-        let data_type: DataType = serde_json::from_value(data_type).map_err(|e| self.fault(path, e.to_string()))?;
+        let data_type: DataType =
+            serde_json::from_value(data_type).map_err(|e| self.fault(path, e.to_string()))?;
         let mut known = known();
         if known.len() >= REMEMBERED {
             known.clear();
@@ -67,7 +71,8 @@ impl Adapter for Around {
     fn children(&self, path: &str, request: &ChildrenRequest) -> Result<Children> {
         let children = self.guarded(|inner| inner.children(path, request))?;
         if children.items.len() as u64 > request.limit {
-            let what = format!("{} children where at most {} were asked for", children.items.len(), request.limit);
+            let what =
+                format!("{} children where at most {} were asked for", children.items.len(), request.limit);
             return Err(self.fault(path, what));
         }
         Ok(children)

@@ -61,7 +61,8 @@ impl LoadedReader {
         if let Some(mimetype) = &self.opened_as {
             request.mimetype.clone_from(mimetype);
         }
-        let origin: Arc<str> = request.assets.first().map_or_else(String::new, |asset| asset.source.uri()).into();
+        let origin: Arc<str> =
+            request.assets.first().map_or_else(String::new, |asset| asset.source.uri()).into();
         self.plugin.health.admit(&origin)?;
         let opened = self.reader.open(&within_job(cx), request);
         let inner = self.plugin.health.note(&origin, opened)?;
@@ -97,7 +98,13 @@ impl LoadedSerializer {
     ///
     /// # Errors
     /// The plugin's; `Panic` when it panicked, or has too often.
-    pub fn encode(&self, cx: &Context, request: &EncodeRequest, payload: Payload, sink: &mut Sink) -> Result<()> {
+    pub fn encode(
+        &self,
+        cx: &Context,
+        request: &EncodeRequest,
+        payload: Payload,
+        sink: &mut Sink,
+    ) -> Result<()> {
         let origin = format!("{} as {}", request.structure_family, request.essence());
         self.plugin.health.admit(&origin)?;
         let encoded = self.serializer.encode(&within_job(cx), request, payload, sink);

@@ -14,7 +14,11 @@ use tiled_plugin_api::{
 use super::super::LoadedPlugin;
 
 /// The same stream; no values are copied.
-pub(super) fn counted(stream: TableStream, plugin: Arc<LoadedPlugin>, origin: Arc<str>) -> Result<TableStream> {
+pub(super) fn counted(
+    stream: TableStream,
+    plugin: Arc<LoadedPlugin>,
+    origin: Arc<str>,
+) -> Result<TableStream> {
     let inner: Box<dyn RecordBatchReader + Send> = Box::new(stream.into_reader()?);
     Ok(TableStream::from_reader(Box::new(Counted { inner, plugin, origin })))
 }

@@ -68,8 +68,12 @@ fn words(what: &AbiInstability) -> String {
         Ai::Size(v) => format!("has another size ({} and {} bytes)", v.expected, v.found),
         Ai::Alignment(v) => format!("has another alignment ({} and {})", v.expected, v.found),
         Ai::FieldCountMismatch(v) => format!("has another number of fields ({} and {})", v.expected, v.found),
-        Ai::UnexpectedField(v) => format!("has `{}` where `{}` is expected", v.found.name(), v.expected.name()),
-        Ai::MismatchedPrefixSize(v) => format!("has another frozen part ({} and {} fields)", v.expected, v.found),
+        Ai::UnexpectedField(v) => {
+            format!("has `{}` where `{}` is expected", v.found.name(), v.expected.name())
+        }
+        Ai::MismatchedPrefixSize(v) => {
+            format!("has another frozen part ({} and {} fields)", v.expected, v.found)
+        }
         Ai::Name(v) => format!("is another type (`{}` and `{}`)", v.expected, v.found),
         Ai::Package(v) => format!("comes from another package (`{}` and `{}`)", v.expected, v.found),
         Ai::PackageVersion(v) => {

@@ -56,7 +56,8 @@ pub(super) fn open(library: &Path, descriptor: &Descriptor) -> Result<Module, Re
         refuse(Step::Open, reason, remedy)
     })?;
     let rebuild = "build it again with the plugin API of this server";
-    let header = header.upgrade().map_err(|e| refuse(Step::Check, check::condense(&e.to_string()), rebuild))?;
+    let header =
+        header.upgrade().map_err(|e| refuse(Step::Check, check::condense(&e.to_string()), rebuild))?;
     module_of(header).map(Module).map_err(|reason| refuse(Step::Check, reason, rebuild))
 }
 
