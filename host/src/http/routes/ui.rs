@@ -156,10 +156,21 @@ fn plugins(table: &[PluginStatus]) -> String {
             escape(plugin.name.as_deref().unwrap_or_default()),
             escape(plugin.version.as_deref().unwrap_or_default()),
             list(&plugin.extensions),
-            list(&plugin.encodes),
+            list(&media_types(plugin)),
         );
     }
     html
+}
+
+/// What a plugin encodes, whatever the family, once each.
+fn media_types(plugin: &PluginStatus) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for media_type in plugin.encodes.iter().filter_map(|claim| claim.split_once(' ')).map(|(_, media_type)| media_type) {
+        if !all.iter().any(|known| known == media_type) {
+            all.push(media_type.to_owned());
+        }
+    }
+    all
 }
 
 /// A template with its `{{name}}`s replaced, once: what is put in is not looked at again.
