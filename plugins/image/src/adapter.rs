@@ -68,10 +68,10 @@ impl ImageAdapter {
         let frame = usize::try_from(at).ok().and_then(|at| self.frames.get(at));
         let frame = frame.ok_or_else(|| Error::internal("no such file in the sequence"))?;
         let key = format!("image {} {}", frame.source.uri(), frame.source.version()?);
-        if let Some(pixels) = self.host.cache_get(&key) {
-            if pixels.len() as u64 == self.form.nbytes() {
-                return Ok(pixels);
-            }
+        if let Some(pixels) = self.host.cache_get(&key)
+            && pixels.len() as u64 == self.form.nbytes()
+        {
+            return Ok(pixels);
         }
         let picture = picture::decode(&frame.source)?;
         if picture.form != self.form {

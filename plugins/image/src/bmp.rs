@@ -138,7 +138,7 @@ fn channel(value: u32, mask: u32) -> u8 {
     let (shift, bits) = (mask.trailing_zeros().min(31), mask.count_ones());
     let value = u64::from((value & mask) >> shift);
     let full = (1u64 << bits) - 1;
-    if full == 0 { 0 } else { (value * 255 / full) as u8 }
+    (value * 255).checked_div(full).unwrap_or(0) as u8
 }
 
 /// RLE8 and RLE4.
@@ -163,10 +163,10 @@ fn run_lengths(header: &Header, data: &[u8]) -> Result<Vec<u8>> {
         };
         let mut put = |x: usize, y: usize, value: u8| {
             let row = if header.is_top_down { y } else { height - 1 - y };
-            if x < width {
-                if let Some(place) = out.get_mut(row * width + x) {
-                    *place = value;
-                }
+            if x < width
+                && let Some(place) = out.get_mut(row * width + x)
+            {
+                *place = value;
             }
         };
         match (first, second) {

@@ -163,6 +163,7 @@ impl Scale {
     /// NaN, as of 0 / 0 where all values are alike, is black.
     #[inline]
     fn level(&self, value: f32) -> u8 {
+        #[allow(clippy::manual_clamp)] // `clamp` would keep NaN
         let part = ((value - self.low) / self.span).max(0.0).min(1.0);
         // Adding 2^23 leaves the nearest whole number, ties to even, in the lowest bits.
         (part * 255.0 + 8_388_608.0).to_bits() as u8

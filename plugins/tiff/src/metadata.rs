@@ -48,15 +48,16 @@ const RAW: [u16; 7] = [33723, 37724, 33923, 40100, 50288, 50296, 65459];
 /// `InvalidData` when the file has become shorter.
 pub fn tags(file: &File, directory: &Directory) -> Result<Json> {
     let mut all = Map::new();
-    for (nth, again) in [(0, false), (1, true)] {
-        for tag in &directory.tags {
-            let before = directory.tags.iter().take_while(|other| !std::ptr::eq(*other, tag));
-            let is_again = before.filter(|other| other.code == tag.code).count() > nth.min(0);
-            if is_again != again || tag_bytes(tag) > MAX_VALUE_BYTES {
-                continue;
-            }
+    let mut again = vec![];
+    for (i, tag) in directory.tags.iter().enumerate().filter(|(_, tag)| tag_bytes(tag) <= MAX_VALUE_BYTES) {
+        if directory.tags.iter().take(i).any(|before| before.code == tag.code) {
+            again.push(tag);
+        } else {
             all.insert(name(Names::Tiff, tag.code), tag_json(file, directory, tag)?);
         }
+    }
+    for tag in again {
+        all.insert(name(Names::Tiff, tag.code), tag_json(file, directory, tag)?);
     }
     Ok(Json::Object(all))
 }

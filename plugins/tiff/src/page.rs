@@ -222,7 +222,9 @@ impl Page {
                 return false;
             }
             let volumetric = self.directory.has(32997) && self.directory.has(32998);
-            if volumetric && (length != rows || tile_depth == 0 || layout.shaped[1] % tile_depth != 0) {
+            if volumetric
+                && (length != rows || tile_depth == 0 || !layout.shaped[1].is_multiple_of(tile_depth))
+            {
                 return false;
             }
         }

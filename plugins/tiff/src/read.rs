@@ -105,10 +105,11 @@ impl PageReader<'_> {
         let stored = [1, decoded.shape[0], decoded.shape[1], decoded.shape[2], decoded.shape[3]];
         Block { bytes: &decoded.bytes, origin, stored, valid }.copy(region, out, item)?;
         let whole = region.iter().zip(&valid).zip(&origin).all(|((dim, n), o)| within(dim, *o, *n).1 == *n);
-        if let (Some(host), Some(key), false) = (self.host, key, whole) {
-            if decoded.bytes.len() <= MAX_CACHED_BYTES && decoded.shape == [d, rows, w, c] {
-                host.cache_put(&key, OwnedBuffer::from_vec(decoded.bytes));
-            }
+        if let (Some(host), Some(key), false) = (self.host, key, whole)
+            && decoded.bytes.len() <= MAX_CACHED_BYTES
+            && decoded.shape == [d, rows, w, c]
+        {
+            host.cache_put(&key, OwnedBuffer::from_vec(decoded.bytes));
         }
         Ok(())
     }

@@ -90,7 +90,7 @@ impl<'a> Decoder<'a> {
             raw.iter_mut().for_each(|byte| *byte = byte.reverse_bits());
         }
         let decoded = match &self.codec {
-            Codec::Bytes => self.from_bytes(raw, shape, bytes)?,
+            Codec::Bytes => self.unpacked(raw, shape, bytes)?,
             Codec::Ccitt => ccitt::decode(self.file, self.page, &raw, shape)?,
             Codec::Jpeg(jpeg) => jpeg.decode(&raw)?,
             Codec::Image => codec::image(self.page, &raw, bytes).map_err(|what| self.file.damaged(what))?,
@@ -103,7 +103,7 @@ impl<'a> Decoder<'a> {
         (shape[2] * shape[3]).saturating_mul(self.bits).div_ceil(8)
     }
 
-    fn from_bytes(&self, raw: Vec<u8>, shape: [u64; 4], bytes: u64) -> Result<Vec<u8>> {
+    fn unpacked(&self, raw: Vec<u8>, shape: [u64; 4], bytes: u64) -> Result<Vec<u8>> {
         let is_packed = !matches!(self.bits, 8 | 16 | 32 | 64 | 128);
         let stored =
             if is_packed { self.packed_row(shape).saturating_mul(shape[0] * shape[1]) } else { bytes };

@@ -73,7 +73,7 @@ fn full_row<'a>(
     };
     // The row of the component, and the nearer one of its neighbours.
     let near = y / 2;
-    let other = if y % 2 == 0 { near.saturating_sub(1) } else { near + 1 };
+    let other = if y.is_multiple_of(2) { near.saturating_sub(1) } else { near + 1 };
     match growth(frame, component) {
         Growth::Same => &source(y)[..width],
         Growth::Wide => {
@@ -81,7 +81,7 @@ fn full_row<'a>(
             &row[..width]
         }
         Growth::High => {
-            let bias = if y % 2 == 0 { 1 } else { 2 };
+            let bias = if y.is_multiple_of(2) { 1 } else { 2 };
             row.resize(component.width.max(width), 0);
             for ((to, a), b) in row.iter_mut().zip(source(near)).zip(source(other)) {
                 *to = ((u16::from(*a) * 3 + u16::from(*b) + bias) >> 2) as u8;
