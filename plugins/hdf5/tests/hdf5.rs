@@ -218,6 +218,66 @@ fn the_data_source_may_cut_the_dataset() {
     assert_eq!(wrong.describe("").unwrap_err().kind, ErrorKind::InvalidArgument);
 }
 
+/// The `x` of both parts in a shape that the catalog declares.
+fn declared(shape: &[u64]) -> Result<Box<dyn Adapter>> {
+    let paths = [data("part0.h5"), data("part1.h5")];
+    let mut request = testing::open_request(MIMETYPE, &[&paths[0], &paths[1]])?;
+    request.parameters.insert("dataset".into(), json!("x"));
+    let structure = ArrayStructure::single_chunk(DataType::native(Kind::Int, 4), shape.to_vec());
+    request.structure = Some(serde_json::to_value(structure).unwrap());
+    Hdf5Reader.open(&Context::unbounded(), request)
+}
+
+#[test]
+fn the_catalog_may_declare_another_shape() {
+    let all = [counted(0, 18), counted(100, 118)].concat();
+    for shape in [vec![2, 3, 6], vec![36], vec![4, 9], vec![1, 9, 2, 2]] {
+        let file = declared(&shape).unwrap();
+        assert_eq!(structure(&*file, "").shape, shape);
+        assert_eq!(numbers(&testing::read_array(&*file, "").unwrap()), all, "{shape:?}");
+    }
+    let file = declared(&[4, 9]).unwrap();
+    let part = [SliceDim { start: 3, step: -2, count: 2 }, SliceDim { start: 1, step: 4, count: 2 }];
+    assert_eq!(
+        numbers(&testing::read_slice(&*file, "", &part).unwrap()),
+        [all[28], all[32], all[10], all[14]]
+    );
+    assert_eq!(numbers(&testing::read_array(&*declared(&[4, 6]).unwrap(), "").unwrap()), all[..24]);
+    assert_eq!(declared(&[5, 9]).unwrap().describe("").unwrap_err().kind, ErrorKind::InvalidData);
+}
+
+#[test]
+fn texts_of_several_files_are_equally_wide() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut paths = vec![];
+    for (name, text) in [("a.h5", "x"), ("b.h5", "longer")] {
+        let stream = tiled_plugin_api::author::one_batch(
+            arrow::array::RecordBatch::try_from_iter([(
+                "t",
+                std::sync::Arc::new(arrow::array::StringArray::from(vec![text, ""]))
+                    as arrow::array::ArrayRef,
+            )])
+            .unwrap(),
+        );
+        let request = EncodeRequest {
+            media_type: MIMETYPE.into(),
+            structure_family: StructureFamily::Table,
+            structure: Value::Null,
+            metadata: json!({}),
+            specs: vec![],
+            key: String::new(),
+            fields: None,
+        };
+        let path = folder.path().join(name);
+        std::fs::write(&path, testing::encode(&Hdf5Serializer, &request, Payload::Table(stream)).unwrap())
+            .unwrap();
+        paths.push(path);
+    }
+    let request = testing::open_request(MIMETYPE, &[&paths[0], &paths[1]]).unwrap();
+    let both = Hdf5Reader.open(&Context::unbounded(), request).unwrap();
+    assert_eq!(testing::read_array(&*both, "t").unwrap(), b"x\0\0\0\0\0\0\0\0\0\0\0longer\0\0\0\0\0\0");
+}
+
 #[test]
 fn cutting_a_file_off_is_an_error_and_never_a_panic() {
     let whole = std::fs::read(data("layouts.h5")).unwrap();

@@ -21,12 +21,20 @@ pub(crate) struct Hdf5Adapter {
     /// The object that is the root of the tree, a path within the file.
     dataset: String,
     cut: Cut,
+    /// What the catalog says of that object, where it is an array.
+    declared: Option<ArrayStructure>,
 }
 
 impl Hdf5Adapter {
     /// Over the files of a request; `dataset` is the object that is served.
     pub(crate) fn new(linked: Linked, more: Vec<Arc<H5File>>, dataset: String, cut: Cut) -> Self {
-        Hdf5Adapter { linked, more, dataset, cut }
+        Hdf5Adapter { linked, more, dataset, cut, declared: None }
+    }
+
+    /// With what the catalog says of the array that is served.
+    pub(crate) fn declared(mut self, declared: Option<ArrayStructure>) -> Self {
+        self.declared = declared;
+        self
     }
 
     fn inner(&self, path: &str) -> String {
@@ -37,7 +45,15 @@ impl Hdf5Adapter {
         let inner = self.inner(path);
         let mut parts = vec![self.linked.dataset(cx, &self.linked.root, &inner, 0)?];
         self.continued(cx, &inner, &mut parts)?;
-        View::new(parts, &self.cut_of(path))
+        self.over(parts, path)
+    }
+
+    fn over(&self, parts: Vec<Arc<super::dataset::Dataset>>, path: &str) -> Result<View> {
+        let view = View::new(parts, &self.cut_of(path))?;
+        match &self.declared {
+            Some(declared) if path.is_empty() => view.declared(declared.clone()),
+            _ => Ok(view),
+        }
     }
 
     fn continued(
@@ -68,7 +84,7 @@ impl Hdf5Adapter {
                 let inner = self.inner(path);
                 let mut parts = vec![self.linked.located(cx, &inner, located)?];
                 self.continued(cx, &inner, &mut parts)?;
-                View::new(parts, &self.cut_of(path))?.describe()
+                self.over(parts, path)?.describe()
             }
             ObjectKind::Other => {
                 let message =

@@ -17,6 +17,7 @@ use super::{
 use crate::filters;
 
 /// Everything about a dataset but its values.
+#[derive(Clone)]
 pub(crate) struct Dataset {
     /// Its file.
     pub(crate) file: Arc<H5File>,
@@ -34,7 +35,7 @@ pub(crate) struct Dataset {
     pub(crate) fill: Vec<u8>,
     /// Its attributes.
     pub(crate) attributes: Value,
-    index: OnceLock<Index>,
+    index: Arc<OnceLock<Index>>,
 }
 
 /// Where a chunk lies in the file, in bytes, and the filters it was written without.
@@ -93,24 +94,20 @@ impl Dataset {
             layout: info.layout,
             fill,
             attributes,
-            index: OnceLock::new(),
+            index: Arc::default(),
         }))
     }
 
     /// The same dataset with other lengths of its axes.
-    pub(crate) fn resized(mut self: Arc<Self>, shape: Vec<u64>) -> Arc<Self> {
-        if let Some(dataset) = Arc::get_mut(&mut self) {
-            dataset.shape = shape;
-        }
-        self
+    pub(crate) fn resized(self: Arc<Self>, shape: Vec<u64>) -> Arc<Self> {
+        Arc::new(Dataset { shape, ..Arc::unwrap_or_clone(self) })
     }
 
     /// The same dataset, its texts this many bytes wide.
-    pub(crate) fn widened(mut self: Arc<Self>, bytes: u64) -> Arc<Self> {
-        if let Some(dataset) = Arc::get_mut(&mut self) {
-            dataset.element.data_type = DataType::native(Kind::Bytes, bytes.max(1));
-        }
-        self
+    pub(crate) fn widened(self: Arc<Self>, bytes: u64) -> Arc<Self> {
+        let mut dataset = Arc::unwrap_or_clone(self);
+        dataset.element.data_type = DataType::native(Kind::Bytes, bytes.max(1));
+        Arc::new(dataset)
     }
 
     /// For messages: file and path.

@@ -14,6 +14,7 @@ mod json;
 pub(crate) mod links;
 pub(crate) mod raw;
 pub(crate) mod read;
+mod reshape;
 mod text;
 mod view;
 mod virtuals;
@@ -61,7 +62,9 @@ impl Reader for Hdf5Reader {
         let mut files = files.into_iter();
         let root = files.next().ok_or_else(|| Error::new(ErrorKind::InvalidArgument, "no file was given"))?;
         let linked = Linked::new(root, request.host.clone(), swmr);
-        Ok(Box::new(Hdf5Adapter::new(linked, files.collect(), dataset(&request)?, cut(&request)?)))
+        let declared = request.structure.as_ref().and_then(|s| serde_json::from_value(s.clone()).ok());
+        let adapter = Hdf5Adapter::new(linked, files.collect(), dataset(&request)?, cut(&request)?);
+        Ok(Box::new(adapter.declared(declared)))
     }
 }
 

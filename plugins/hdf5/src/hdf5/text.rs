@@ -76,6 +76,16 @@ fn longest(with: &Reading, dataset: &Dataset) -> Result<u64> {
     }
 }
 
+/// Datasets of texts as wide as the widest of them; any others as they are.
+pub(crate) fn equally_wide(parts: Vec<Arc<Dataset>>) -> Vec<Arc<Dataset>> {
+    let width = |p: &Arc<Dataset>| p.element.data_type.itemsize();
+    let widest = parts.iter().map(width).max().unwrap_or(1);
+    if parts.iter().any(|p| p.element.form != Form::Text) || parts.iter().all(|p| width(p) == widest) {
+        return parts;
+    }
+    parts.into_iter().map(|p| p.widened(widest)).collect()
+}
+
 /// The longest of these texts, or `longest`. Some writers store a NUL and more behind the text: those do not count, so
 /// a text is looked at when it claims to be longer than all before.
 fn longer(dataset: &Dataset, places: &[Place], longest: u64) -> Result<u64> {

@@ -11,6 +11,8 @@ use super::{
     dataset::Dataset,
     raw::RawLayout,
     read::{Reading, read},
+    reshape::Reshaped,
+    text,
 };
 
 /// What the data source asks for beside the dataset.
@@ -32,6 +34,8 @@ pub(crate) struct View {
     /// For every axis before the cut: whether it is served.
     kept: Vec<bool>,
     chunks: Vec<Vec<u64>>,
+    /// What the catalog says of it.
+    declared: Option<ArrayStructure>,
 }
 
 impl View {
@@ -40,6 +44,7 @@ impl View {
     /// # Errors
     /// `InvalidData` when they do not fit, `InvalidArgument` for a slice that does not.
     pub(crate) fn new(parts: Vec<Arc<Dataset>>, cut: &Cut) -> Result<View> {
+        let parts = text::equally_wide(parts);
         let first = parts.first().cloned().ok_or_else(|| Error::internal("no dataset"))?;
         let stacked = parts.iter().all(|p| p.shape.is_empty() || p.shape.contains(&0));
         check_fit(&parts, stacked)?;
@@ -49,6 +54,7 @@ impl View {
             taken: shape.iter().map(|n| SliceDim::all(*n)).collect(),
             kept: vec![true; shape.len()],
             chunks,
+            declared: None,
             parts,
         };
         if let Some(text) = &cut.slice {
@@ -72,8 +78,37 @@ impl View {
         self.parts.first().ok_or_else(|| Error::internal("no dataset"))
     }
 
+    /// Served as the catalog declares it: on other axes, or as long as it was when it was registered.
+    ///
+    /// # Errors
+    /// `InvalidData` where the file holds another type or number of elements.
+    pub(crate) fn declared(mut self, as_: ArrayStructure) -> Result<View> {
+        let own = self.own_structure()?;
+        let elements = |shape: &[u64]| shape.iter().try_fold(1_u64, |all, n| all.checked_mul(*n));
+        let same = elements(&own.shape) == elements(&as_.shape);
+        let grown = as_.shape.len() == own.shape.len()
+            && as_.shape.get(1..) == own.shape.get(1..)
+            && as_.shape.first() <= own.shape.first();
+        if own.data_type != as_.data_type || !(same || grown) {
+            return Err(Error::invalid_data(format!(
+                "{}: the file holds {:?} of shape {:?}, the catalog says {:?} of shape {:?}: register it again",
+                self.first()?.place(),
+                own.data_type.numpy_str().unwrap_or_else(|| "records".into()),
+                own.shape,
+                as_.data_type.numpy_str().unwrap_or_else(|| "records".into()),
+                as_.shape,
+            )));
+        }
+        self.declared = Some(as_);
+        Ok(self)
+    }
+
     /// The structure that is served.
     pub(crate) fn structure(&self) -> Result<ArrayStructure> {
+        self.declared.clone().map_or_else(|| self.own_structure(), Ok)
+    }
+
+    fn own_structure(&self) -> Result<ArrayStructure> {
         let axes = || self.taken.iter().zip(&self.kept).zip(&self.chunks).filter(|((_, kept), _)| **kept);
         Ok(ArrayStructure {
             data_type: self.first()?.element.data_type.clone(),
@@ -94,7 +129,7 @@ impl View {
     /// chunks as the structure says.
     pub(crate) fn plan(&self, slice: &[SliceDim]) -> Result<Option<Plan>> {
         let [part] = &self.parts[..] else { return Ok(None) };
-        if self.stacked || !matches!(part.layout, RawLayout::Contiguous(_)) {
+        if self.stacked || self.declared.is_some() || !matches!(part.layout, RawLayout::Contiguous(_)) {
             return Ok(None);
         }
         let row = slice
@@ -113,6 +148,17 @@ impl View {
     /// # Errors
     /// As reading the datasets.
     pub(crate) fn read(&self, with: &Reading, slice: &[SliceDim], out: &mut [u8]) -> Result<()> {
+        let Some(declared) = &self.declared else { return self.read_own(with, slice, out) };
+        let own = self.own_structure()?;
+        if declared.shape.len() == own.shape.len() && declared.shape.get(1..) == own.shape.get(1..) {
+            return self.read_own(with, slice, out);
+        }
+        let item = usize::try_from(own.data_type.itemsize()).map_err(Error::internal)?;
+        Reshaped { view: self, own: &own.shape, declared: &declared.shape, item }.read(with, slice, out)
+    }
+
+    /// A part of the array on its own axes.
+    pub(crate) fn read_own(&self, with: &Reading, slice: &[SliceDim], out: &mut [u8]) -> Result<()> {
         let mut asked = slice.iter();
         let mut full = Vec::with_capacity(self.taken.len());
         for (taken, kept) in self.taken.iter().zip(&self.kept) {
