@@ -12,6 +12,7 @@ mod fletcher;
 mod lz4;
 mod lzf;
 mod register;
+mod szip;
 mod transpose;
 mod zstandard;
 
@@ -34,6 +35,7 @@ pub struct Filter {
 const GZIP: u32 = 1;
 const SHUFFLE: u32 = 2;
 const FLETCHER32: u32 = 3;
+const SZIP: u32 = 4;
 const BZIP2: u32 = 307;
 const LZF: u32 = 32000;
 const BLOSC: u32 = 32001;
@@ -43,7 +45,7 @@ const ZSTD: u32 = 32015;
 
 /// Whether [`decode`] knows this filter.
 pub fn is_supported(id: u32) -> bool {
-    matches!(id, GZIP | SHUFFLE | FLETCHER32 | BZIP2 | LZF | BLOSC | LZ4 | BITSHUFFLE | ZSTD)
+    matches!(id, GZIP | SHUFFLE | FLETCHER32 | SZIP | BZIP2 | LZF | BLOSC | LZ4 | BITSHUFFLE | ZSTD)
 }
 
 /// Decodes the stored bytes `raw` of one chunk into `out`, which has exactly the bytes of one whole chunk (edge chunks
@@ -140,6 +142,7 @@ fn stage(filter: &Filter, input: &[u8], out: &mut [u8], element_size: usize) -> 
             let size = cd.first().map_or(element_size, |size| *size as usize);
             unshuffle(input, out, size)
         }
+        SZIP => szip::decode(input, out, cd),
         BZIP2 => bzip::decode(input, out),
         LZF => lzf::decode(input, out),
         BLOSC => blosc::decode(input, out),
@@ -162,7 +165,7 @@ pub fn name(id: u32) -> &'static str {
         GZIP => "gzip",
         SHUFFLE => "shuffle",
         FLETCHER32 => "fletcher32",
-        4 => "szip",
+        SZIP => "szip",
         5 => "n-bit",
         6 => "scale-offset",
         BZIP2 => "bzip2",
