@@ -6,12 +6,14 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow};
+use axum::{extract::connect_info::Connected, serve::IncomingStream};
 use tokio::net::TcpListener;
 
 use super::ServeOptions;
 use crate::{
     boot::{Booted, boot},
     config::{AuthenticationConfig, Config, ListenConfig, PluginsConfig, TreeArgs, TreeConfig},
+    http::Peer,
 };
 
 /// Serves what a file configures.
@@ -61,7 +63,7 @@ fn serve(config: &Config, plugins: &PluginsConfig) -> Result<()> {
             .with_context(|| format!("cannot listen on {}:{}", address.0, address.1))?;
         announce(&booted, listener.local_addr()?);
         let plugins = booted.app.readers.tree.plugins().clone();
-        let served = axum::serve(NoDelay(listener), booted.router).with_graceful_shutdown(ended());
+        let served = axum::serve(NoDelay(listener), booted.router.into_make_service_with_connect_info::<Peer>()).with_graceful_shutdown(ended());
         let patience = async {
             ended().await;
             tokio::time::sleep(SHUTDOWN_PATIENCE).await;
@@ -97,6 +99,12 @@ impl axum::serve::Listener for NoDelay {
 
     fn local_addr(&self) -> std::io::Result<Self::Addr> {
         self.0.local_addr()
+    }
+}
+
+impl Connected<IncomingStream<'_, NoDelay>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, NoDelay>) -> Self {
+        Peer(*stream.remote_addr())
     }
 }
 

@@ -184,12 +184,13 @@ impl Documents<'_> {
             attributes.data_sources = data_sources(node)?;
         }
         if container {
-            let inlines = node.is_inside_a_file();
-            if shape.has(FieldName::Sorting) {
-                attributes.sorting = Some(json!([{"key": if inlines { "_" } else { "" }, "direction": 1}]));
-            }
             if shape.has(FieldName::Structure) || shape.has(FieldName::Count) {
                 attributes.structure = Some(Box::pin(self.contents(node, depth, alone, budget)).await?);
+            }
+            if shape.has(FieldName::Sorting) {
+                // The client reads inlined contents only in this order, and lists everything else itself.
+                let inlined = attributes.structure.as_ref().is_some_and(|structure| !structure["contents"].is_null());
+                attributes.sorting = Some(json!([{"key": if inlined { "_" } else { "" }, "direction": 1}]));
             }
         } else if shape.has(FieldName::Structure) {
             attributes.structure = Some(node.structure.clone());
@@ -217,7 +218,9 @@ impl Documents<'_> {
         }
         let request = ListRequest { limit: INLINED_CONTENTS_LIMIT, exact_count: true, ..ListRequest::default() };
         let page = self.tree.list(self.cx, node, self.caller, request).await?;
-        if page.count > INLINED_CONTENTS_LIMIT || page.entries.len() > *budget {
+        // The client cannot iterate over contents with a broken child in them: it asks for the listing instead.
+        let broken = page.entries.iter().any(|entry| matches!(entry, Entry::Broken(..)));
+        if broken || page.count > INLINED_CONTENTS_LIMIT || page.entries.len() > *budget {
             return Ok(json!({"contents": null, "count": page.count}));
         }
         *budget -= page.entries.len();
@@ -229,7 +232,7 @@ impl Documents<'_> {
                     let value = serde_json::to_value(&child_document).map_err(Error::internal)?;
                     contents.insert(child.key().to_owned(), value);
                 }
-                Entry::Broken(key, _) => drop(contents.insert(key.clone(), Value::Null)),
+                Entry::Broken(..) => {}
             }
         }
         Ok(json!({"contents": contents, "count": page.count}))

@@ -144,7 +144,9 @@ impl Endpoint {
     /// The URLs as axum writes them.
     pub fn routes(&self) -> Vec<String> {
         let own = self.url.replace("{path}", "{*path}");
-        let root = self.at_root.then(|| self.url.replace("{path}", ""));
-        std::iter::once(own).chain(root).collect()
+        let root = self.url.replace("{path}", "");
+        // Without the slash too, as Tiled's redirect would have it.
+        let roots = if self.at_root { vec![root.trim_end_matches('/').to_owned(), root] } else { vec![] };
+        std::iter::once(own).chain(roots).collect()
     }
 }

@@ -3,6 +3,7 @@
 //! Takes requests, gives responses. Asks [`crate::tree`] for nodes and [`crate::read`] for values; never opens a file,
 //! never knows a plugin.
 
+mod compress;
 mod document;
 mod endpoint;
 mod error;
@@ -17,3 +18,7 @@ mod routes;
 
 pub use error::HttpError;
 pub use router::router;
+
+/// The address a connection comes from.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub std::net::SocketAddr);

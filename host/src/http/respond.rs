@@ -10,23 +10,22 @@ use axum::{
 use futures_util::stream;
 use serde::Serialize;
 
-use super::{HttpError, extract::Ask};
+use super::{
+    HttpError,
+    compress::{compress, encoded_as},
+    extract::Ask,
+};
 use crate::{
     plugin::CancelHandle,
     read::{Body, Reply, etag_of},
     render::Rendered,
 };
 
-/// Shorter answers are not worth compressing.
-const COMPRESSION_MINIMUM_BYTES: usize = 1000;
-/// Compression must save a tenth.
-const WORTHWHILE: f64 = 0.9;
-
 /// Encodes a document as the request wishes.
 ///
 /// # Errors
 /// `Internal` when it has no such form.
-pub fn render(ask: &Ask, document: &impl Serialize) -> Result<Rendered, HttpError> {
+pub async fn render(ask: &Ask, document: &impl Serialize) -> Result<Rendered, HttpError> {
     let failed = |error: &dyn std::fmt::Display| HttpError::from(tiled_plugin_api::author::Error::internal(error));
     let json = serde_json::to_vec(document).map_err(|e| failed(&e))?;
     let (content_type, bytes) = if ask.wants_msgpack() {
@@ -37,7 +36,7 @@ pub fn render(ask: &Ask, document: &impl Serialize) -> Result<Rendered, HttpErro
     };
     let etag = etag_of(&bytes);
     let bytes = Bytes::from(bytes);
-    let (body, content_encoding) = match compress(&ask.headers, content_type, &bytes) {
+    let (body, content_encoding) = match compress(ask, content_type, &bytes).await {
         Some((compressed, encoding)) => (compressed, Some(encoding)),
         None => (bytes, None),
     };
@@ -64,12 +63,12 @@ pub fn send(ask: &Ask, rendered: &Rendered) -> Response {
 ///
 /// # Errors
 /// As [`render`].
-pub fn document(ask: &Ask, document: &impl Serialize) -> Result<Response, HttpError> {
-    Ok(send(ask, &render(ask, document)?))
+pub async fn document(ask: &Ask, document: &impl Serialize) -> Result<Response, HttpError> {
+    Ok(send(ask, &render(ask, document).await?))
 }
 
 /// Values as a response.
-pub fn respond(ask: &Ask, reply: Reply) -> Response {
+pub async fn respond(ask: &Ask, reply: Reply) -> Response {
     let (etag, media_type, length, body) = match reply {
         Reply::NotModified { etag } => {
             let mut response = StatusCode::NOT_MODIFIED.into_response();
@@ -80,7 +79,7 @@ pub fn respond(ask: &Ask, reply: Reply) -> Response {
     };
     let mut headers = HeaderMap::new();
     let body = match body {
-        Body::Whole(bytes) => match compress(&ask.headers, &media_type, &bytes) {
+        Body::Whole(bytes) => match compress(ask, &media_type, &bytes).await {
             Some((compressed, encoding)) => {
                 encoded_as(&mut headers, encoding);
                 HttpBody::from(compressed)
@@ -143,65 +142,9 @@ fn set_etag(headers: &mut HeaderMap, etag: &str) {
     }
 }
 
-fn encoded_as(headers: &mut HeaderMap, encoding: &'static str) {
-    headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
-    headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
-}
-
-/// Whether a media type is worth compressing.
-fn compressible(media_type: &str) -> bool {
-    let essence = media_type.split(';').next().unwrap_or_default().trim();
-    matches!(
-        essence,
-        "application/json"
-            | "application/x-msgpack"
-            | "application/octet-stream"
-            | "application/vnd.apache.arrow.file"
-            | "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-            | "text/csv"
-            | "text/plain"
-            | "text/html"
-    )
-}
-
-/// The bytes compressed as the request allows, where that is worth it. zstd before gzip.
-pub fn compress(request: &HeaderMap, media_type: &str, bytes: &Bytes) -> Option<(Bytes, &'static str)> {
-    if bytes.len() < COMPRESSION_MINIMUM_BYTES || !compressible(media_type) {
-        return None;
-    }
-    let accepted = request.get(header::ACCEPT_ENCODING)?.to_str().ok()?;
-    let accepts = |name: &str| accepted.split(',').any(|part| accepts(part, name));
-    let compressed = if accepts("zstd") {
-        (zstd::bulk::compress(bytes, 1).ok()?, "zstd")
-    } else if accepts("gzip") {
-        use std::io::Write;
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        encoder.write_all(bytes).ok()?;
-        (encoder.finish().ok()?, "gzip")
-    } else {
-        return None;
-    };
-    let worthwhile = (compressed.0.len() as f64) < bytes.len() as f64 * WORTHWHILE;
-    worthwhile.then(|| (compressed.0.into(), compressed.1))
-}
-
-/// One part of `Accept-Encoding`: the name, and a weight that is not 0.
-fn accepts(part: &str, name: &str) -> bool {
-    let mut pieces = part.split(';').map(str::trim);
-    let named = pieces.next().is_some_and(|piece| piece.eq_ignore_ascii_case(name));
-    let refused = pieces.any(|piece| piece.strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0_f32)));
-    named && !refused
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn weights_of_encodings_are_understood() {
-        assert!(accepts("gzip", "gzip") && accepts(" gzip;q=1.0", "gzip"));
-        assert!(!accepts("gzip;q=0", "gzip") && !accepts("deflate", "gzip"));
-    }
 
     #[test]
     fn a_file_name_cannot_break_out_of_its_quotes() {

@@ -9,7 +9,10 @@ use crate::source::Roots;
 
 /// Decoded chunks of all plugins, bounded by their bytes.
 #[derive(Clone)]
-pub(super) struct ChunkCache(Arc<Cache<(Arc<str>, String), Arc<OwnedBuffer>, Bytes>>);
+pub(super) struct ChunkCache(Arc<Cache<Key, Arc<OwnedBuffer>, Bytes>>);
+
+/// The plugin, and its own key.
+type Key = (Arc<str>, String);
 
 #[derive(Clone)]
 struct Bytes;
@@ -17,8 +20,8 @@ struct Bytes;
 /// What an entry costs beside its bytes.
 const ENTRY_BYTES: u64 = 128;
 
-impl Weighter<(Arc<str>, String), Arc<OwnedBuffer>> for Bytes {
-    fn weight(&self, key: &(Arc<str>, String), chunk: &Arc<OwnedBuffer>) -> u64 {
+impl Weighter<Key, Arc<OwnedBuffer>> for Bytes {
+    fn weight(&self, key: &Key, chunk: &Arc<OwnedBuffer>) -> u64 {
         chunk.len() as u64 + key.1.len() as u64 + ENTRY_BYTES
     }
 }

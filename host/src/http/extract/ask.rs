@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{FromRequestParts, RawPathParams},
+    extract::{ConnectInfo, FromRequestParts, RawPathParams},
     http::{HeaderMap, header, request::Parts},
 };
 use tiled_plugin_api::author::Context;
@@ -13,7 +13,7 @@ use crate::{
     access::Caller,
     app::App,
     auth::Credentials,
-    http::HttpError,
+    http::{HttpError, Peer},
     plugin::{CancelHandle, context},
     read::{Reading, Wanted},
 };
@@ -30,6 +30,8 @@ pub struct Ask {
     pub headers: HeaderMap,
     /// Who asks.
     pub caller: Caller,
+    /// The client is a program on this machine, and no proxy.
+    pub is_near: bool,
     /// `scheme://host/prefix`, as the client sees it.
     pub root_url: String,
     /// Ends when the request does.
@@ -59,6 +61,7 @@ impl FromRequestParts<App> for Ask {
             query,
             caller,
             root_url: root_url(&parts.headers, &app.root_path),
+            is_near: is_near(parts),
             headers: parts.headers.clone(),
             cx,
             cancel: Arc::new(cancel),
@@ -98,6 +101,13 @@ impl Ask {
         known.into_iter().find(|t| matches!(*t, "*/*" | "application/json" | "application/x-msgpack"))
             == Some("application/x-msgpack")
     }
+}
+
+/// Where it is not known, the client counts as far.
+fn is_near(parts: &Parts) -> bool {
+    let peer = parts.extensions.get::<ConnectInfo<Peer>>();
+    let forwarded = parts.headers.keys().any(|name| name == header::FORWARDED || name.as_str().starts_with("x-forwarded-"));
+    peer.is_some_and(|ConnectInfo(Peer(address))| address.ip().is_loopback()) && !forwarded
 }
 
 /// Empty segments do not count.

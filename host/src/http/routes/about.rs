@@ -35,5 +35,5 @@ pub async fn about(State(app): State<App>, ask: Ask) -> Result<Response, HttpErr
         "links": {"self": base, "documentation": format!("{}/docs", ask.root_url)},
         "meta": {"root_path": format!("{}/api", app.root_path)},
     });
-    respond::document(&ask, &document)
+    respond::document(&ask, &document).await
 }

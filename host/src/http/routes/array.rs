@@ -28,7 +28,7 @@ pub async fn full(State(app): State<App>, ask: Ask) -> Result<Response, HttpErro
     let plan = ArrayPlan::full(&node.structure::<ArrayStructure>()?, &slice)?;
     plan.expect(expected.as_deref(), false).map_err(HttpError::unprocessable)?;
     let wanted = ask.wanted();
-    Ok(respond::respond(&ask, app.readers.array(&ask.reading(&wanted), &node, &plan).await?))
+    Ok(respond::respond(&ask, app.readers.array(&ask.reading(&wanted), &node, &plan).await?).await)
 }
 
 /// A slice of one block.
@@ -43,7 +43,7 @@ pub async fn block(State(app): State<App>, ask: Ask) -> Result<Response, HttpErr
     let plan = ArrayPlan::block(&array, &part).map_err(HttpError::unprocessable)??;
     plan.expect(expected.as_deref(), true).map_err(HttpError::unprocessable)?;
     let wanted = ask.wanted();
-    Ok(respond::respond(&ask, app.readers.array(&ask.reading(&wanted), &node, &plan).await?))
+    Ok(respond::respond(&ask, app.readers.array(&ask.reading(&wanted), &node, &plan).await?).await)
 }
 
 async fn find(app: &App, ask: &Ask) -> Result<Node, HttpError> {
@@ -60,5 +60,5 @@ async fn sparse(
 ) -> Result<Response, HttpError> {
     let wanted = ask.wanted();
     let reply = app.readers.sparse(&ask.reading(&wanted), node, slice, block).await;
-    Ok(respond::respond(ask, reply.map_err(HttpError::unprocessable)??))
+    Ok(respond::respond(ask, reply.map_err(HttpError::unprocessable)??).await)
 }

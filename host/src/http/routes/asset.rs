@@ -86,7 +86,7 @@ pub async fn manifest(State(app): State<App>, ask: Ask) -> Result<Response, Http
         found.sort();
         Ok(found)
     });
-    respond::document(&ask, &json!({"manifest": manifest.await?}))
+    respond::document(&ask, &json!({"manifest": manifest.await?})).await
 }
 
 async fn find(app: &App, ask: &Ask) -> Result<(Source, AssetRow), HttpError> {

@@ -45,5 +45,5 @@ async fn read(
     };
     let node = node.only(wanted_family)?;
     let wanted = ask.wanted();
-    Ok(respond::respond(ask, app.readers.buffers(&ask.reading(&wanted), &node, form_keys).await?))
+    Ok(respond::respond(ask, app.readers.buffers(&ask.reading(&wanted), &node, form_keys).await?).await)
 }

@@ -26,5 +26,5 @@ pub async fn read(app: &App, ask: &Ask, fields: Option<Vec<String>>) -> Result<R
     let node = app.readers.tree.find(&ask.cx, &ask.path, ask.caller, Scope::ReadData).await?;
     let node = node.only(&[StructureFamily::Container])?;
     let wanted = ask.wanted();
-    Ok(respond::respond(ask, app.readers.container(&ask.reading(&wanted), &node, fields).await?))
+    Ok(respond::respond(ask, app.readers.container(&ask.reading(&wanted), &node, fields).await?).await)
 }

@@ -28,7 +28,7 @@ pub async fn distinct(State(app): State<App>, ask: Ask) -> Result<Response, Http
             let (mount, id) = (mount.clone(), row.id);
             let found = tokio::task::spawn_blocking(move || mount.catalog.distinct(id, &request));
             let found = found.await.map_err(Error::internal)??;
-            respond::document(&ask, &shown(found, counts))
+            respond::document(&ask, &shown(found, counts)).await
         }
         _ => Err(HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "This node does not support distinct.")),
     }

@@ -36,7 +36,7 @@ pub async fn metadata(State(app): State<App>, ask: Ask) -> Result<Response, Http
         json!({})
     };
     let document = Envelope { data: resource, error: (), links: (), meta };
-    let mut rendered = respond::render(&ask, &document)?;
+    let mut rendered = respond::render(&ask, &document).await?;
     // Only rows: what is inside a file changes without the catalog.
     if matches!(&node.place, Place::Row(_, row) if row.data_source.is_none() || node.count.is_none()) {
         rendered.generation = generation;

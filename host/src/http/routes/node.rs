@@ -22,5 +22,5 @@ pub async fn full(State(app): State<App>, ask: Ask) -> Result<Response, HttpErro
         }
         _ => app.readers.container(&reading, &node, fields).await?,
     };
-    Ok(respond::respond(&ask, reply))
+    Ok(respond::respond(&ask, reply).await)
 }

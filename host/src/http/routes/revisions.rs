@@ -34,5 +34,5 @@ pub async fn revisions(State(app): State<App>, ask: Ask) -> Result<Response, Htt
     let at = |offset: u64| format!("{url}?page[offset]={offset}&page[limit]={limit}");
     let next = (offset + limit < count && limit > 0).then(|| at(offset + limit));
     let links = json!({"self": at(offset), "first": at(0), "next": next});
-    respond::document(&ask, &json!({"data": data, "error": null, "links": links, "meta": {"count": count}}))
+    respond::document(&ask, &json!({"data": data, "error": null, "links": links, "meta": {"count": count}})).await
 }

@@ -55,7 +55,9 @@ async fn listing(app: &App, ask: &Ask, route: &str, mut request: ListRequest) ->
     let mut data: Vec<Resource> = Vec::with_capacity(found.entries.len());
     for entry in &found.entries {
         data.push(match entry {
-            Entry::Broken(key, _) => documents.of_key(&node.path, key),
+            Entry::Broken(key, _) if keys_only => documents.of_key(&node.path, key),
+            // It has no document that a client could make a node of; asked for by itself it says what is wrong.
+            Entry::Broken(..) => continue,
             Entry::Node(child) if keys_only => {
                 documents.of_key(&child.path[..child.path.len().saturating_sub(1)], child.key())
             }
@@ -64,7 +66,7 @@ async fn listing(app: &App, ask: &Ask, route: &str, mut request: ListRequest) ->
     }
     let links = page.links(&format!("{}/{route}/{}", shape.base_url, path_text(&node.path)), &found);
     let document = json!({"data": data, "error": null, "links": links, "meta": {"count": found.count}});
-    let mut response = respond::document(ask, &document)?;
+    let mut response = respond::document(ask, &document).await?;
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("must-revalidate"));
     Ok(response)
 }

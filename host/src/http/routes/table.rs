@@ -56,5 +56,5 @@ async fn read(app: &App, ask: &Ask, part: TablePart) -> Result<Response, HttpErr
     let node = app.readers.tree.find(&ask.cx, &ask.path, ask.caller, Scope::ReadData).await?;
     let node = node.only(TABLES)?;
     let wanted = ask.wanted();
-    Ok(respond::respond(ask, app.readers.table(&ask.reading(&wanted), &node, part).await?))
+    Ok(respond::respond(ask, app.readers.table(&ask.reading(&wanted), &node, part).await?).await)
 }
