@@ -287,7 +287,7 @@ impl Guess {
         let parsed = whole(field);
         self.wholes(parsed, field);
         self.any = true;
-        let is_number = !matches!(parsed, Whole::No);
+        let is_number = matches!(parsed, Whole::Int(_) | Whole::Uint(_));
         if !self.no_float && !is_number {
             self.no_float = float(field).is_none();
         }
@@ -364,6 +364,7 @@ mod tests {
         assert_eq!(types("a,b\n1,\nNA,\n"), "2 a:Float b:Float");
         assert_eq!(types("a,b\n18446744073709551615,18446744073709551615\n1,-1\n"), "2 a:Uint b:RawText");
         assert_eq!(types("a,b\n99999999999999999999,1.5\n1.5,99999999999999999999\n"), "2 a:Text b:Float");
+        assert_eq!(types("a,b\n99999999999999999999.5,0.5\n1,99999999999999999999.5\n"), "2 a:Text b:Float");
         assert_eq!(types("a,b\n1,2020-01-01\nTrue,x\n"), "2 a:Text b:Text");
         assert_eq!(types("a,b\n"), "0 a:Text b:Text");
     }

@@ -67,8 +67,12 @@ impl Column<'_> {
             Value::Bool(value) => Some(Number::Bool(*value)),
             Value::Text(text) => match whole(text.as_bytes()) {
                 Whole::Int(value) => Some(Number::Int(value)),
-                Whole::Uint(_) | Whole::Beyond => None,
-                Whole::No => float(text.as_bytes()).map(Number::Float),
+                Whole::Uint(_) | Whole::Beyond
+                    if text.trim().trim_start_matches(['+', '-']).bytes().all(|b| b.is_ascii_digit()) =>
+                {
+                    None
+                }
+                _ => float(text.as_bytes()).map(Number::Float),
             },
             _ => None,
         };

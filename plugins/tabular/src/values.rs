@@ -45,11 +45,15 @@ pub fn whole(field: &[u8]) -> Whole {
         [b'+', rest @ ..] => (false, rest),
         _ => (false, text),
     };
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+    let count = digits.iter().take_while(|digit| digit.is_ascii_digit()).count();
+    let (number, rest) = digits.split_at(count);
+    let size =
+        number.iter().try_fold(0_u64, |all, digit| all.checked_mul(10)?.checked_add(u64::from(digit - b'0')));
+    // pandas stops at the first digit too many, whatever stands behind it.
+    let too_many = size.is_none_or(|size| negative && 0_i64.checked_sub_unsigned(size).is_none());
+    if count == 0 || (!rest.is_empty() && !too_many) {
         return Whole::No;
     }
-    let size =
-        digits.iter().try_fold(0_u64, |all, digit| all.checked_mul(10)?.checked_add(u64::from(digit - b'0')));
     match size {
         None => Whole::Beyond,
         Some(size) if negative => 0_i64.checked_sub_unsigned(size).map_or(Whole::Beyond, Whole::Int),
@@ -164,7 +168,8 @@ mod tests {
         assert_eq!(whole(b"-9223372036854775808"), Whole::Int(i64::MIN));
         assert_eq!(whole(b"18446744073709551615"), Whole::Uint(u64::MAX));
         assert_eq!(whole(b"99999999999999999999"), Whole::Beyond);
-        for text in ["1.0", "", "-", "1 2", "0x10", "1_000", "+-1", "- 1"] {
+        assert_eq!(whole(b"99999999999999999999.5"), Whole::Beyond);
+        for text in ["1.0", "9999999999999999999.5", "", "-", "1 2", "0x10", "1_000", "+-1", "- 1"] {
             assert_eq!(whole(text.as_bytes()), Whole::No, "{text}");
         }
         assert_eq!(float(b"99999999999999999999"), Some(1.000_000_000_000_000_2e20));
