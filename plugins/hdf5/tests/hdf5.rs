@@ -1,7 +1,11 @@
 //! The HDF5 reader and serializer on the files of `hdf5/make.py`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
+use arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray, TimestampNanosecondArray, UInt64Array};
 use serde_json::{Value, json};
 use tiled_hdf5::{Hdf5Reader, Hdf5Serializer};
 use tiled_plugin_api::{prelude::*, testing};
@@ -246,31 +250,55 @@ fn the_catalog_may_declare_another_shape() {
     assert_eq!(declared(&[5, 9]).unwrap().describe("").unwrap_err().kind, ErrorKind::InvalidData);
 }
 
+/// A table, or a sparse array, of these columns as a file.
+fn export_rows(structure_family: StructureFamily, columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
+    let stream = tiled_plugin_api::author::one_batch(RecordBatch::try_from_iter(columns).unwrap());
+    let request = EncodeRequest {
+        media_type: MIMETYPE.into(),
+        structure_family,
+        structure: Value::Null,
+        metadata: json!({}),
+        specs: vec![],
+        key: String::new(),
+        fields: None,
+    };
+    testing::encode(&Hdf5Serializer, &request, Payload::Table(stream)).unwrap()
+}
+
+#[test]
+fn columns_and_coordinates_become_datasets() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.h5");
+    let numbers: ArrayRef = Arc::new(Int32Array::from(vec![1, -2]));
+    let gaps: ArrayRef = Arc::new(Int32Array::from(vec![Some(1), None]));
+    let times: ArrayRef = Arc::new(TimestampNanosecondArray::from(vec![Some(5), None]));
+    let table = vec![("numbers", numbers.clone()), ("gaps", gaps), ("times", times)];
+    std::fs::write(&path, export_rows(StructureFamily::Table, table)).unwrap();
+    let file = testing::open_path(&Hdf5Reader, MIMETYPE, &path).unwrap();
+    assert_eq!(check(&*file, "numbers"), "<i4 [2] [01, 00, 00, 00, fe, ff, ff, ff]");
+    let gap = "00, 00, 00, 00, 00, 00, f0, 3f, 00, 00, 00, 00, 00, 00, f8, 7f";
+    assert_eq!(check(&*file, "gaps"), format!("<f8 [2] [{gap}]"));
+    let time = "05, 00, 00, 00, 00, 00, 00, 00, 00, 00, 00, 00, 00, 00, 00, 80";
+    assert_eq!(check(&*file, "times"), format!("<M8[ns] [2] [{time}]"));
+
+    let axis: ArrayRef = Arc::new(UInt64Array::from(vec![3, 4]));
+    let sparse = vec![("dim0", axis.clone()), ("dim1", axis), ("data", numbers)];
+    let path = folder.path().join("sparse.h5");
+    std::fs::write(&path, export_rows(StructureFamily::Sparse, sparse)).unwrap();
+    let file = testing::open_path(&Hdf5Reader, MIMETYPE, &path).unwrap();
+    assert_eq!(check(&*file, "data"), "<i4 [2] [01, 00, 00, 00, fe, ff, ff, ff]");
+    let coords = testing::read_array(&*file, "coords").unwrap();
+    assert_eq!((structure(&*file, "coords").shape, coords[0], coords[24]), (vec![2, 2], 3, 4));
+}
+
 #[test]
 fn texts_of_several_files_are_equally_wide() {
     let folder = tempfile::tempdir().unwrap();
     let mut paths = vec![];
     for (name, text) in [("a.h5", "x"), ("b.h5", "longer")] {
-        let stream = tiled_plugin_api::author::one_batch(
-            arrow::array::RecordBatch::try_from_iter([(
-                "t",
-                std::sync::Arc::new(arrow::array::StringArray::from(vec![text, ""]))
-                    as arrow::array::ArrayRef,
-            )])
-            .unwrap(),
-        );
-        let request = EncodeRequest {
-            media_type: MIMETYPE.into(),
-            structure_family: StructureFamily::Table,
-            structure: Value::Null,
-            metadata: json!({}),
-            specs: vec![],
-            key: String::new(),
-            fields: None,
-        };
+        let column: ArrayRef = Arc::new(StringArray::from(vec![text, ""]));
         let path = folder.path().join(name);
-        std::fs::write(&path, testing::encode(&Hdf5Serializer, &request, Payload::Table(stream)).unwrap())
-            .unwrap();
+        std::fs::write(&path, export_rows(StructureFamily::Table, vec![("t", column)])).unwrap();
         paths.push(path);
     }
     let request = testing::open_request(MIMETYPE, &[&paths[0], &paths[1]]).unwrap();
@@ -340,7 +368,7 @@ fn many_threads_read_the_same_values() {
 }
 
 fn export(adapter: Box<dyn Adapter>) -> Result<Vec<u8>> {
-    let node: std::sync::Arc<dyn Adapter> = adapter.into();
+    let node: Arc<dyn Adapter> = adapter.into();
     let description = node.describe("")?;
     let request = EncodeRequest {
         media_type: MIMETYPE.into(),
