@@ -25,8 +25,11 @@ const CHECK_RECORDS: u64 = 4096;
 pub struct CsvArray {
     files: Arc<Files>,
     structure: ArrayStructure,
-    kept: Mutex<Option<(Vec<u64>, Arc<Vec<u8>>)>>,
+    kept: Mutex<Option<Kept>>,
 }
+
+/// All values, and the versions of the files they were read from.
+type Kept = (Vec<u64>, Arc<Vec<u8>>);
 
 impl CsvArray {
     /// Opens the files; without a structure they are read once to learn it.
@@ -36,7 +39,7 @@ impl CsvArray {
     pub fn open(cx: &Context, files: Arc<Files>, structure: Option<serde_json::Value>) -> Result<Self> {
         let structure = match structure {
             Some(known) => serde_json::from_value(known).map_err(Error::internal)?,
-            None => found(&*files.layouts(cx)?),
+            None => found(&files.layouts(cx)?),
         };
         Ok(CsvArray { files, structure, kept: Mutex::new(None) })
     }

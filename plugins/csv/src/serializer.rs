@@ -42,7 +42,7 @@ impl Serializer for ArrayCsv {
         let mut left: u64 = structure.shape.iter().product();
         let (mut at, mut out) = (0, Vec::with_capacity(2 * PIECE_BYTES));
         while let Some(slab) = slabs.next()? {
-            let items = if size == 0 { left } else { (slab.bytes.len() / size) as u64 };
+            let items = slab.bytes.len().checked_div(size).map_or(left, |items| items as u64);
             left =
                 left.checked_sub(items).ok_or_else(|| Error::internal("more elements than the shape has"))?;
             for place in 0..items as usize {
@@ -140,7 +140,8 @@ pub fn write_rows(rows: &mut Rows, delimiter: u8, sink: &mut Sink) -> Result<()>
 /// A field in quotes where it needs them: Python's `QUOTE_MINIMAL`. A line of one empty field needs them too.
 fn push_quoted(out: &mut Vec<u8>, text: &[u8], delimiter: u8, alone: bool) {
     let special = |byte: &u8| *byte == delimiter || matches!(byte, b'"' | b'\n' | b'\r');
-    if !text.iter().any(special) && !(alone && text.is_empty()) {
+    let needed = text.iter().any(special) || (alone && text.is_empty());
+    if !needed {
         out.extend_from_slice(text);
         return;
     }

@@ -47,8 +47,11 @@ pub struct Files {
     /// How to read them.
     pub options: Arc<Options>,
     /// By the versions of the files.
-    layouts: Mutex<Option<(Vec<u64>, Arc<Vec<Layout>>)>>,
+    layouts: Mutex<Option<Known>>,
 }
+
+/// What the files hold, and the versions of the files it was read from.
+type Known = (Vec<u64>, Arc<Vec<Layout>>);
 
 impl Files {
     /// What each file holds, with types that hold the values of all.

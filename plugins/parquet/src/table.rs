@@ -94,7 +94,7 @@ impl Table {
         table.structure = match request.structure {
             // The catalog knows: partitions may still have to be written.
             Some(known) => serde_json::from_value(known).map_err(Error::internal)?,
-            None => table_structure(&*table.file(0)?.schema(), table.partitions.len() as u64)?,
+            None => table_structure(&table.file(0)?.schema(), table.partitions.len() as u64)?,
         };
         Ok(table)
     }

@@ -196,15 +196,12 @@ fn push_complex(out: &mut Vec<u8>, bytes: &[u8], swapped: bool, json: bool) {
     }
     out.extend_from_slice(b" (");
     push_float(out, re, swapped, false);
-    if !(float(im, swapped) < 0.0) && !is_negative_zero(float(im, swapped)) {
+    let value = float(im, swapped);
+    if value.is_nan() || value.is_sign_positive() {
         out.push(b'+');
     }
     push_float(out, im, swapped, false);
     out.extend_from_slice(b"j)");
-}
-
-fn is_negative_zero(value: f64) -> bool {
-    value == 0.0 && value.is_sign_negative()
 }
 
 /// Bytes as the JSON string Tiled sends for them.

@@ -107,14 +107,14 @@ fn bare_cells(array: &dyn Array) -> Result<Cell<'_>> {
             let array = array.as_boolean_opt().ok_or_else(|| odd(array))?;
             Ok(Box::new(|row, out| push_bool(out, array.value(row))))
         }
-        DataType::Int8 => primitive::<Int8Type>(array, |out, v| push_int(out, v)),
-        DataType::Int16 => primitive::<Int16Type>(array, |out, v| push_int(out, v)),
-        DataType::Int32 => primitive::<Int32Type>(array, |out, v| push_int(out, v)),
-        DataType::Int64 => primitive::<Int64Type>(array, |out, v| push_int(out, v)),
-        DataType::UInt8 => primitive::<UInt8Type>(array, |out, v| push_int(out, v)),
-        DataType::UInt16 => primitive::<UInt16Type>(array, |out, v| push_int(out, v)),
-        DataType::UInt32 => primitive::<UInt32Type>(array, |out, v| push_int(out, v)),
-        DataType::UInt64 => primitive::<UInt64Type>(array, |out, v| push_int(out, v)),
+        DataType::Int8 => primitive::<Int8Type>(array, push_int),
+        DataType::Int16 => primitive::<Int16Type>(array, push_int),
+        DataType::Int32 => primitive::<Int32Type>(array, push_int),
+        DataType::Int64 => primitive::<Int64Type>(array, push_int),
+        DataType::UInt8 => primitive::<UInt8Type>(array, push_int),
+        DataType::UInt16 => primitive::<UInt16Type>(array, push_int),
+        DataType::UInt32 => primitive::<UInt32Type>(array, push_int),
+        DataType::UInt64 => primitive::<UInt64Type>(array, push_int),
         DataType::Float16 => primitive::<Float16Type>(array, |out, v| push_json_f64(out, v.to_f64())),
         DataType::Float32 => primitive::<Float32Type>(array, |out, v| push_json_f64(out, f64::from(v))),
         DataType::Float64 => primitive::<Float64Type>(array, push_json_f64),
@@ -170,9 +170,12 @@ pub fn unit_of(unit: TimeUnit) -> (Unit, u8) {
     }
 }
 
+/// The count of a row's time or span.
+pub type Count<'a> = Box<dyn Fn(usize) -> i64 + 'a>;
+
 /// The counts of a column of times or spans, and their unit. `None` for other types.
-pub fn counts(array: &dyn Array) -> Option<(Box<dyn Fn(usize) -> i64 + '_>, Unit)> {
-    fn of<T: ArrowPrimitiveType>(array: &dyn Array) -> Option<Box<dyn Fn(usize) -> i64 + '_>>
+pub fn counts(array: &dyn Array) -> Option<(Count<'_>, Unit)> {
+    fn of<T: ArrowPrimitiveType>(array: &dyn Array) -> Option<Count<'_>>
     where
         i64: From<T::Native>,
     {

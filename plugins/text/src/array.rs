@@ -52,7 +52,7 @@ pub fn for_each_element(
     let mut out = Vec::with_capacity(2 * PIECE_BYTES);
     while let Some(slab) = slabs.next()? {
         // Elements of no bytes (empty text) still count.
-        let items = if size == 0 { left } else { (slab.bytes.len() / size) as u64 };
+        let items = slab.bytes.len().checked_div(size).map_or(left, |items| items as u64);
         left = left.checked_sub(items).ok_or_else(|| Error::internal("more elements than the shape has"))?;
         for place in 0..items as usize {
             write(slab.bytes.get(place * size..(place + 1) * size).unwrap_or_default(), &mut out);
