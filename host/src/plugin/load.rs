@@ -97,7 +97,12 @@ pub(super) fn load(
     {
         Inspected::Plugin(again) if *again == *descriptor => {}
         _ => {
-            return Err(Refusal::new(path.display(), Step::Stage, "the file is being changed", "start again"));
+            return Err(Refusal::new(
+                path.display(),
+                Step::Stage,
+                "the file is being changed",
+                "start again",
+            ));
         }
     }
     let named = |refusal: Refusal| Refusal { subject: path.display().to_string(), ..refusal };
