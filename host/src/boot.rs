@@ -126,7 +126,7 @@ fn segments(path: &str) -> Vec<String> {
 
 fn mount(tree: &TreeConfig, roots: Roots, plugins: &Arc<Plugins>) -> Result<Mount, BootError> {
     let named = |error: &dyn std::fmt::Display| BootError(format!("tree {}: {error}", tree.path));
-    let (catalog, filler): (Arc<Catalog>, Option<Arc<dyn Filler>>) = match tree.tree.as_str() {
+    let (catalog, filler): Filled = match tree.tree.as_str() {
         "catalog" => {
             let uri = tree.args.uri.as_deref().ok_or_else(|| named(&"args.uri is missing: the catalog's database"))?;
             (Arc::new(Catalog::open(uri, tree.args.init_if_not_exists).map_err(|e| named(&e))?), None)
@@ -152,13 +152,16 @@ fn mount(tree: &TreeConfig, roots: Roots, plugins: &Arc<Plugins>) -> Result<Moun
     Ok(mount)
 }
 
+/// A catalog, and what fills it.
+type Filled = (Arc<Catalog>, Option<Arc<dyn Filler>>);
+
 /// A folder as a catalog that fills itself.
 fn directory(
     tree: &TreeConfig,
     folder: &Path,
     roots: &Roots,
     plugins: &Arc<Plugins>,
-) -> Result<(Arc<Catalog>, Option<Arc<dyn Filler>>), BootError> {
+) -> Result<Filled, BootError> {
     let catalog = Arc::new(Catalog::temporary().map_err(BootError::of)?);
     let filler = register::follow(catalog.clone(), folder, tree.args.keep_ext, roots.clone(), plugins.clone());
     Ok((catalog, Some(filler.map_err(BootError::of)?)))

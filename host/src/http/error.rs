@@ -1,7 +1,7 @@
 //! The only place where an error gets a status and Tiled's body: `{"detail": …}`.
 
 use axum::{
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
@@ -14,19 +14,19 @@ use crate::{auth::AuthError, catalog::CatalogError, tree::TreeError};
 pub struct HttpError {
     status: StatusCode,
     detail: Value,
-    headers: HeaderMap,
+    headers: Vec<(header::HeaderName, HeaderValue)>,
 }
 
 impl HttpError {
     /// A refusal with a text.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        HttpError { status, detail: Value::String(detail.into()), headers: HeaderMap::new() }
+        HttpError { status, detail: Value::String(detail.into()), headers: vec![] }
     }
 
     /// A parameter that is missing or not of its form: 422 with FastAPI's list.
     pub fn validation(place: &str, name: &str, kind: &str, message: &str, input: Value) -> Self {
         let detail = json!([{"type": kind, "loc": [place, name], "msg": message, "input": input}]);
-        HttpError { status: StatusCode::UNPROCESSABLE_ENTITY, detail, headers: HeaderMap::new() }
+        HttpError { status: StatusCode::UNPROCESSABLE_ENTITY, detail, headers: vec![] }
     }
 
     /// A required query parameter that is not there.
@@ -46,7 +46,7 @@ impl HttpError {
 
     fn with_header(mut self, name: header::HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.insert(name, value);
+            self.headers.push((name, value));
         }
         self
     }

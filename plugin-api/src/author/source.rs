@@ -17,6 +17,7 @@ pub struct Entry {
     pub len: u64,
 }
 
+#[allow(clippy::len_without_is_empty, reason = "an empty file is asked for by nobody")]
 /// A file or a directory; the host implements it and keeps it within the readable roots.
 pub trait ByteSource: Send + Sync {
     /// Where it is, for messages and as a base for links: `file://localhost/data/a.h5`.

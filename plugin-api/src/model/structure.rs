@@ -113,7 +113,7 @@ pub fn chunks_of(shape: &[u64], chunk_shape: &[u64]) -> Vec<Vec<u64>> {
         let c = c.clamp(1, n.max(1));
         let c = c.saturating_mul((n / c).div_ceil(MAX_CHUNKS_PER_AXIS).max(1)).clamp(1, n.max(1));
         let mut lengths = vec![c; usize::try_from(n / c).unwrap_or(0)];
-        if n % c != 0 || n == 0 {
+        if !n.is_multiple_of(c) || n == 0 {
             lengths.push(n % c);
         }
         lengths
