@@ -18,7 +18,7 @@ use hdf5_sys::{
 };
 use tiled_plugin_api::prelude::Result;
 
-use super::{Id, check, heap, sync};
+use super::{Id, check, heap, local_heap, sync};
 
 /// Bytes of one file, for libhdf5's own reads.
 pub(crate) trait FileBytes: Send + Sync {
@@ -107,6 +107,8 @@ struct Opened {
     base: Base,
     bytes: Arc<dyn FileBytes>,
     end: haddr_t,
+    /// Bytes of an address and of a length.
+    widths: (usize, usize),
 }
 
 type Unused = Option<unsafe extern "C" fn()>;
@@ -201,7 +203,8 @@ unsafe extern "C" fn open(_: *const c_char, _: c_uint, _: hid_t, _: haddr_t) -> 
     let Some(bytes) = OPENING.with_borrow(Clone::clone) else { return std::ptr::null_mut() };
     // SAFETY: a plain C struct that libhdf5 fills in; zeros are valid.
     let base = unsafe { mem::zeroed::<Base>() };
-    Box::into_raw(Box::new(Opened { base, bytes, end: 0 }))
+    let widths = local_heap::widths(&*bytes);
+    Box::into_raw(Box::new(Opened { base, bytes, end: 0, widths }))
 }
 
 unsafe extern "C" fn close(file: *mut Opened) -> herr_t {
@@ -260,7 +263,10 @@ unsafe extern "C" fn read(
         return -1;
     }
     // libhdf5 reads heaps as it reads data: only their signature tells.
-    if head.starts_with(b"GCOL") && !heap::ends(&*file.bytes, address) { -1 } else { 0 }
+    if head.starts_with(b"GCOL") && !heap::ends(&*file.bytes, address) {
+        return -1;
+    }
+    if local_heap::is_sound(&*file.bytes, head, file.widths, file.base.base_address) { 0 } else { -1 }
 }
 
 unsafe extern "C" fn write(

@@ -10,6 +10,7 @@ mod dataset;
 mod driver;
 mod group;
 mod heap;
+mod local_heap;
 mod types;
 mod values;
 
