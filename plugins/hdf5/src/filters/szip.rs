@@ -46,8 +46,8 @@ impl Code {
     /// Bytes of one sample.
     fn size(&self) -> usize {
         match self.bits {
-            ..=8 => 1,
-            ..=16 => 2,
+            0..=8 => 1,
+            9..=16 => 2,
             _ => 4,
         }
     }
@@ -104,8 +104,8 @@ fn too_wide() -> Error {
 /// Appends the coded values of one segment: all its blocks, or those that hold the `wanted` samples of the last line.
 fn decode_segment(code: &Code, bits: &mut Bits, segment: &mut Vec<u32>, wanted: usize) -> Result<()> {
     let id_bits = match code.bits {
-        ..=8 => 3,
-        ..=16 => 4,
+        0..=8 => 3,
+        9..=16 => 4,
         _ => 5,
     };
     let end = if wanted < code.line { wanted } else { code.padded };

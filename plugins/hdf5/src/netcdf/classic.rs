@@ -320,8 +320,8 @@ impl Layout {
 
 /// Bytes of one record of a record variable.
 fn row_bytes(entry: &Entry, dims: &[Dimension]) -> Option<u64> {
-    let inner = entry.dims.iter().skip(1).map(|d| dims.get(*d).map_or(0, |d| d.length));
-    inner.fold(Some(entry.kind.size()), |all, n| all?.checked_mul(n))
+    let mut inner = entry.dims.iter().skip(1).map(|d| dims.get(*d).map_or(0, |d| d.length));
+    inner.try_fold(entry.kind.size(), |all, n| all.checked_mul(n))
 }
 
 /// Turns big-endian elements into this machine's order.

@@ -375,15 +375,16 @@ fn decoded(stored: Number, attrs: &[(&str, Attr)]) -> (String, cf::Decoded) {
 #[test]
 fn types_are_those_that_xarray_chooses() {
     let fill = ("_FillValue", i16s(-1));
-    let cases: [(Number, &[(&str, Attr)], &str); 14] = [
+    type Attrs<'a> = &'a [(&'a str, Attr)];
+    let cases: [(Number, Attrs, &str); 14] = [
         (Number::I16, &[], "i2"),
         (Number::I16, &[("scale_factor", f64s(0.1)), ("add_offset", f64s(1.0)), fill.clone()], "f8"),
         (Number::I16, &[("scale_factor", f32s(0.1))], "f4"),
         (Number::I32, &[("scale_factor", f32s(0.1))], "f4"),
         (Number::I32, &[("scale_factor", f32s(0.1)), ("add_offset", f32s(1.0))], "f8"),
         (Number::I16, &[("scale_factor", f32s(0.1)), ("add_offset", f64s(1.0))], "f8"),
-        (Number::I16, &[fill.clone()], "f4"),
-        (Number::I32, &[fill.clone()], "f8"),
+        (Number::I16, std::slice::from_ref(&fill), "f4"),
+        (Number::I32, std::slice::from_ref(&fill), "f8"),
         (Number::F32, &[("missing_value", f64s(1e20))], "f4"),
         (Number::I16, &[("_FillValue", f64s(f64::NAN))], "i2"),
         (Number::I8, &[("_Unsigned", Attr::Text("true".into()))], "u1"),

@@ -44,13 +44,7 @@ impl Values for Hdf5Values {
             if *swapped {
                 swap(&mut values, size);
             }
-            return place(
-                &values,
-                &inside,
-                &slice.iter().map(|dim| dim.count).collect::<Vec<_>>(),
-                size,
-                out,
-            );
+            return place(&values, &inside, &slice.iter().map(|dim| dim.count).collect::<Vec<_>>(), out);
         }
         if *swapped {
             swap(out, variable.stored.size());
@@ -74,7 +68,7 @@ fn within(dim: SliceDim, length: u64) -> (u64, u64) {
 }
 
 /// Copies the box `values` to its place in `out`, whose axes have the lengths `counts`.
-fn place(values: &[u8], inside: &[(u64, u64)], counts: &[u64], size: usize, out: &mut [u8]) -> Result<()> {
+fn place(values: &[u8], inside: &[(u64, u64)], counts: &[u64], out: &mut [u8]) -> Result<()> {
     let (Some(((from, count), inside)), Some((length, counts))) =
         (inside.split_first(), counts.split_first())
     else {
@@ -93,7 +87,7 @@ fn place(values: &[u8], inside: &[(u64, u64)], counts: &[u64], size: usize, out:
     }
     let first = usize::try_from(*from).map_err(Error::internal)?;
     for (row, target) in values.chunks_exact(row_in).zip(out.chunks_exact_mut(row_out).skip(first)) {
-        place(row, inside, counts, size, target)?;
+        place(row, inside, counts, target)?;
     }
     Ok(())
 }
