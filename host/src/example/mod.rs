@@ -168,5 +168,5 @@ impl ByteSink for Bytes {
 
 /// Metadata of the scan's root.
 fn scan_metadata() -> Value {
-    json!({"title": "Fly scan of a test sample", "sample": {"name": "LaB6", "thickness_mm": 0.5}, "plan": "fly"})
+    json!({"title": "Fly scan of a test sample", "sample": "LaB6", "thickness_mm": 0.5, "plan": "fly"})
 }
