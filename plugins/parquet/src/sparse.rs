@@ -77,7 +77,7 @@ impl Adapter for Sparse {
         Description::new(StructureFamily::Sparse, &self.structure)
     }
 
-    /// Coordinates are those of the whole array, also where one block (`partition`, in C order) is asked for.
+    /// Coordinates are those of the whole array; of one block (`partition`, in C order) they count from the block.
     fn read_table(&self, cx: &Context, path: &str, request: &TableRequest) -> Result<TableStream> {
         self.describe(path)?;
         let numbers = match request.partition {
@@ -104,7 +104,9 @@ impl Adapter for Sparse {
         }
         fields.push(Field::new("data", data.data_type().clone(), true));
         let schema: SchemaRef = Arc::new(Schema::new(fields));
-        let offsets = numbers.clone().map(|number| self.offsets(number)).collect();
+        let whole = request.partition.is_none();
+        let offsets = |number| if whole { self.offsets(number) } else { vec![0; axes] };
+        let offsets = numbers.clone().map(offsets).collect();
         let blocks =
             Blocks { cx: cx.clone(), blocks: self.blocks.clone(), numbers, offsets, schema, current: None };
         match &request.columns {
