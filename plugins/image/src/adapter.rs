@@ -7,10 +7,12 @@ use tiled_plugin_api::prelude::{
     SliceDim, Source, StructureFamily, is_everything, whole_chunks,
 };
 
-use crate::picture::{self, Form};
+use crate::picture::{self, Form, Format};
 
 struct Frame {
     source: Source,
+    /// What a file without a mark is taken for.
+    wanted: Format,
     form: OnceLock<Form>,
 }
 
@@ -19,7 +21,7 @@ impl Frame {
         if let Some(form) = self.form.get() {
             return Ok(form);
         }
-        let form = picture::form(&self.source)?;
+        let form = picture::form(&self.source, self.wanted)?;
         Ok(self.form.get_or_init(|| form))
     }
 }
@@ -42,11 +44,10 @@ impl ImageAdapter {
     ///
     /// # Errors
     /// `InvalidData`, `UnsupportedFormat`.
-    pub fn open(request: &OpenRequest, is_sequence: bool) -> Result<Self> {
-        let wanted = if is_sequence { usize::MAX } else { 1 };
-        let frame = |source: &Source| Frame { source: source.clone(), form: OnceLock::new() };
-        let frames: Vec<Frame> =
-            request.assets.iter().take(wanted).map(|asset| frame(&asset.source)).collect();
+    pub fn open(request: &OpenRequest, format: Format, is_sequence: bool) -> Result<Self> {
+        let most = if is_sequence { usize::MAX } else { 1 };
+        let frame = |source: &Source| Frame { source: source.clone(), wanted: format, form: OnceLock::new() };
+        let frames: Vec<Frame> = request.assets.iter().take(most).map(|asset| frame(&asset.source)).collect();
         let form = *frames.first().ok_or_else(|| Error::not_found("there is no file to open"))?.form()?;
         let mut shape = form.shape();
         let mut chunks = whole_chunks(&shape);
@@ -73,7 +74,7 @@ impl ImageAdapter {
         {
             return Ok(pixels);
         }
-        let picture = picture::decode(&frame.source)?;
+        let picture = picture::decode(&frame.source, frame.wanted)?;
         if picture.form != self.form {
             let (got, wanted) = (picture.form.shape(), self.form.shape());
             return Err(Error::invalid_data(format!(

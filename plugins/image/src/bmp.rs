@@ -1,8 +1,14 @@
 //! Windows bitmaps: indices of palettes, RGB, RGBA; uncompressed or run-length coded.
 
+use std::io::Cursor;
+
+use image::codecs::bmp::BmpDecoder;
 use tiled_plugin_api::prelude::{Error, Result};
 
-use crate::picture::{Form, Picture, Sample, unpack};
+use crate::{
+    decoders::{self, refused},
+    picture::{Form, Picture, Sample},
+};
 
 /// What the headers say.
 struct Header {
@@ -54,11 +60,21 @@ impl Header {
                 masks = [0xff_0000, 0xff00, 0xff, 0xff00_0000];
             }
         }
+        if bits != 32 {
+            masks[3] = 0;
+        }
+        // Of 24 bits there is but one order.
+        let compression = if bits == 24 && compression == 3 { 0 } else { compression };
         let colors = if is_short { 0 } else { number(bytes, 46, 4)? };
         let colors = if colors == 0 && bits <= 8 { 1 << bits } else { colors as usize };
         let palette = 14 + size;
+        let step = if is_short { 3 } else { 4 };
+        // Some files say that the pixels begin where in truth the palette does.
+        let pixels_at = match number(bytes, 10, 4)? as usize {
+            at if at == palette && bits <= 8 => at.saturating_add(colors.saturating_mul(step)),
+            at => at,
+        };
         let is_black_and_white = bits == 1 && colors == 2 && {
-            let step = if is_short { 3 } else { 4 };
             let color = |i: usize| bytes.get(palette + i * step..palette + i * step + 3);
             color(0) == Some(&[0; 3][..]) && color(1) == Some(&[255; 3][..])
         };
@@ -70,7 +86,7 @@ impl Header {
             compression,
             masks,
             is_black_and_white,
-            pixels_at: number(bytes, 10, 4)? as usize,
+            pixels_at,
         })
     }
 
@@ -97,6 +113,25 @@ pub fn form(bytes: &[u8]) -> Result<Form> {
     Header::read(bytes)?.form()
 }
 
+/// The file as `image` shall see it: one kind of header, and a palette that turns each index into its own grey level.
+///
+/// `image` would give colours for indices; it does not know all headers, either.
+fn plain(header: &Header, pixels: &[u8]) -> Vec<u8> {
+    const HEADERS_BYTES: u32 = 14 + 56;
+    let colors = if header.bits <= 8 { 1u32 << header.bits } else { 0 };
+    let height = if header.is_top_down { -(header.height as i32) } else { header.height as i32 };
+    let mut out = Vec::with_capacity(pixels.len().saturating_add(2048));
+    out.extend(b"BM");
+    let words = [0, 0, HEADERS_BYTES + colors * 4, 56, header.width as u32, height as u32];
+    out.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+    out.extend([1, 0, header.bits as u8, 0]);
+    let words = [header.compression, 0, 0, 0, 0, 0];
+    out.extend(words.iter().chain(&header.masks).flat_map(|word| word.to_le_bytes()));
+    out.extend((0..colors).flat_map(|index| [index as u8, index as u8, index as u8, 0]));
+    out.extend_from_slice(pixels);
+    out
+}
+
 /// The picture.
 ///
 /// # Errors
@@ -104,95 +139,36 @@ pub fn form(bytes: &[u8]) -> Result<Form> {
 pub fn decode(bytes: &[u8]) -> Result<Picture> {
     let header = Header::read(bytes)?;
     let form = header.form()?.check()?;
-    let pixels = bytes.get(header.pixels_at..).unwrap_or_default();
-    if matches!(header.compression, 1 | 2) {
-        return Ok(Picture { form, bytes: run_lengths(&header, pixels)? });
-    }
-    let row = (header.width * header.bits).div_ceil(32) * 4;
-    let last = row * (header.height - 1) + (header.width * header.bits).div_ceil(8);
-    if pixels.len() < last {
-        return Err(damaged("the pixels are cut"));
-    }
-    let mut out = Vec::with_capacity(usize::try_from(form.nbytes()).map_err(Error::internal)?);
-    for y in 0..header.height {
-        let y = if header.is_top_down { y } else { header.height - 1 - y };
-        let line = pixels.get(y * row..pixels.len().min((y + 1) * row)).unwrap_or_default();
-        match header.bits {
-            1 | 4 | 8 => out.extend(unpack(line, header.bits, line.len(), header.width, 1)),
-            24 => out
-                .extend(line.as_chunks::<3>().0.iter().take(header.width).flat_map(|[b, g, r]| [*r, *g, *b])),
-            bits => {
-                for pixel in line.chunks_exact(bits / 8).take(header.width) {
-                    let value = pixel.iter().rev().fold(0u32, |all, byte| (all << 8) | u32::from(*byte));
-                    let masks = header.masks.iter().take(usize::try_from(form.samples).unwrap_or(3));
-                    out.extend(masks.map(|mask| channel(value, *mask)));
-                }
-            }
+    let mut pixels = bytes.get(header.pixels_at..).unwrap_or_default().to_vec();
+    if !matches!(header.compression, 1 | 2) {
+        // The padding of the last row may be left out.
+        let row = (header.width * header.bits).div_ceil(32) * 4;
+        let padding = row - (header.width * header.bits).div_ceil(8);
+        if pixels.len().saturating_add(padding) < row.saturating_mul(header.height) {
+            return Err(damaged("the pixels are cut"));
         }
+        pixels.resize(row * header.height, 0);
+    }
+    let file = plain(&header, &pixels);
+    let decoder = BmpDecoder::new(Cursor::new(&file)).map_err(|error| refused("BMP", error))?;
+    // Runs may leave out whole rows.
+    let mut out = decoders::pixels("BMP", decoder, file.len(), u64::MAX)?;
+    if header.bits <= 8 {
+        out = out.as_chunks::<3>().0.iter().map(|[index, ..]| *index).collect();
+    } else if header.bits == 16 {
+        let [red, green, blue, _] = header.masks.map(u32::count_ones);
+        round_down(&mut out, 3, [red, green, blue]);
     }
     Ok(Picture { form, bytes: out })
 }
 
-/// The bits of a mask, spread to 8.
-fn channel(value: u32, mask: u32) -> u8 {
-    let (shift, bits) = (mask.trailing_zeros().min(31), mask.count_ones());
-    let value = u64::from((value & mask) >> shift);
-    let full = (1u64 << bits) - 1;
-    (value * 255).checked_div(full).unwrap_or(0) as u8
-}
-
-/// RLE8 and RLE4.
-fn run_lengths(header: &Header, data: &[u8]) -> Result<Vec<u8>> {
-    let (width, height) = (header.width, header.height);
-    let mut out = vec![0; width * height];
-    let (mut x, mut y, mut at) = (0usize, 0usize, 0usize);
-    let nibbles = header.compression == 2;
-    while y < height {
-        let Some([first, second]) = data.get(at..at + 2).and_then(|pair| <[u8; 2]>::try_from(pair).ok())
-        else {
-            return Err(damaged("the pixels are cut"));
-        };
-        at += 2;
-        let value = |i: usize, bytes: &[u8]| -> u8 {
-            let byte = bytes.get(if nibbles { i / 2 } else { i }).copied().unwrap_or(0);
-            match (nibbles, i % 2) {
-                (true, 0) => byte >> 4,
-                (true, _) => byte & 15,
-                _ => byte,
-            }
-        };
-        let mut put = |x: usize, y: usize, value: u8| {
-            let row = if header.is_top_down { y } else { height - 1 - y };
-            if x < width
-                && let Some(place) = out.get_mut(row * width + x)
-            {
-                *place = value;
-            }
-        };
-        match (first, second) {
-            (0, 0) => (x, y) = (0, y + 1),
-            (0, 1) => break,
-            (0, 2) => {
-                let (Some(right), Some(up)) = (data.get(at), data.get(at + 1)) else {
-                    return Err(damaged("the pixels are cut"));
-                };
-                (x, y, at) = (x + usize::from(*right), y + usize::from(*up), at + 2);
-            }
-            (0, count) => {
-                let count = usize::from(count);
-                let bytes = if nibbles { count.div_ceil(2) } else { count };
-                let values = data.get(at..at + bytes).ok_or_else(|| damaged("the pixels are cut"))?;
-                (0..count).for_each(|i| put(x + i, y, value(i, values)));
-                x += count;
-                at += bytes.next_multiple_of(2);
-            }
-            (count, byte) => {
-                let byte = [byte];
-                let same = |i: usize| if nibbles { value(i % 2, &byte) } else { byte[0] };
-                (0..usize::from(count)).for_each(|i| put(x + i, y, same(i)));
-                x += usize::from(count);
-            }
+/// Channels of so many bits were spread to 8 and rounded; Pillow rounds down.
+pub fn round_down(values: &mut [u8], samples: usize, bits: [u32; 3]) {
+    for pixel in values.chunks_exact_mut(samples) {
+        for (value, bits) in pixel.iter_mut().zip(bits) {
+            let full = (1u32 << bits.clamp(1, 8)) - 1;
+            let level = (u32::from(*value) * full + 127) / 255;
+            *value = (level * 255 / full) as u8;
         }
     }
-    Ok(out)
 }

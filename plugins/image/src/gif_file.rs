@@ -1,4 +1,4 @@
-//! GIF: the first frame on its canvas, as indices.
+//! GIF: the first frame on its canvas, as indices, which the crate `image` does not give.
 
 use std::num::NonZeroU64;
 

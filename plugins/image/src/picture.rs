@@ -4,13 +4,13 @@
 
 use tiled_plugin_api::prelude::{DataType, Endianness, Error, ErrorKind, Kind, Result, Source};
 
-use crate::{bmp, gif_file, jpeg_file, png_file, webp_file};
+use crate::{bmp, decoders, gif_file, ico, jpeg_file, png_file, pnm, tga};
 
 /// Pixels.
 pub struct Picture {
     /// Shape and type.
     pub form: Form,
-    /// Rows of pixels of samples; 16 bits with the least significant byte first.
+    /// Rows of pixels of samples; numbers with the least significant byte first.
     pub bytes: Vec<u8>,
 }
 
@@ -36,6 +36,8 @@ pub enum Sample {
     U8,
     /// Two bytes.
     U16,
+    /// Four bytes, signed.
+    I32,
 }
 
 /// A kind of file.
@@ -51,6 +53,14 @@ pub enum Format {
     Bmp,
     /// WebP.
     Webp,
+    /// PBM, PGM, PPM.
+    Pnm,
+    /// Targa, which has no mark of its own.
+    Tga,
+    /// Quite OK Image.
+    Qoi,
+    /// Windows icon.
+    Ico,
 }
 
 /// As Pillow: more pixels are taken for a bomb.
@@ -59,7 +69,7 @@ pub const MAX_PIXELS: u64 = 178_956_970;
 const MAX_FILE_BYTES: u64 = 2 << 30;
 
 impl Format {
-    /// The format by the first bytes of a file.
+    /// The format by the first bytes of a file; Targa cannot be told.
     pub fn of(head: &[u8]) -> Option<Self> {
         match head {
             [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some(Format::Png),
@@ -67,6 +77,9 @@ impl Format {
             [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some(Format::Gif),
             [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(Format::Webp),
             [b'B', b'M', ..] => Some(Format::Bmp),
+            [b'q', b'o', b'i', b'f', ..] => Some(Format::Qoi),
+            [0, 0, 1, 0, ..] => Some(Format::Ico),
+            [b'P', b'1'..=b'6', b'\t'..=b'\r' | b' ' | b'#', ..] => Some(Format::Pnm),
             _ => None,
         }
     }
@@ -88,12 +101,17 @@ impl Form {
             Sample::Bool => DataType::native(Kind::Bool, 1),
             Sample::U8 => DataType::native(Kind::Uint, 1),
             Sample::U16 => DataType::ordered(Kind::Uint, 2, Endianness::Little),
+            Sample::I32 => DataType::ordered(Kind::Int, 4, Endianness::Little),
         }
     }
 
     /// Bytes of the array.
     pub fn nbytes(&self) -> u64 {
-        let sample = if self.sample == Sample::U16 { 2 } else { 1 };
+        let sample = match self.sample {
+            Sample::Bool | Sample::U8 => 1,
+            Sample::U16 => 2,
+            Sample::I32 => 4,
+        };
         self.height.saturating_mul(self.width).saturating_mul(self.samples).saturating_mul(sample)
     }
 
@@ -114,12 +132,13 @@ impl Form {
     }
 }
 
-/// Bytes and format of a file.
-fn load(source: &Source) -> Result<(Vec<u8>, Format)> {
+/// Bytes and format of a file; what has no mark is Targa if that is `wanted`.
+fn load(source: &Source, wanted: Format) -> Result<(Vec<u8>, Format)> {
     let mut head = [0; 16];
     let got = source.read_at(0, &mut head)?;
-    let Some(format) = Format::of(head.get(..got).unwrap_or_default()) else {
-        return Err(Error::invalid_data("not a PNG, JPEG, GIF, BMP or WebP file"));
+    let found = Format::of(head.get(..got).unwrap_or_default());
+    let Some(format) = found.or((wanted == Format::Tga).then_some(wanted)) else {
+        return Err(Error::invalid_data("not a picture of a kind that is known"));
     };
     Ok((source.read_all(MAX_FILE_BYTES)?, format))
 }
@@ -128,15 +147,19 @@ fn load(source: &Source) -> Result<(Vec<u8>, Format)> {
 ///
 /// # Errors
 /// `InvalidData` naming the file.
-pub fn form(source: &Source) -> Result<Form> {
+pub fn form(source: &Source, wanted: Format) -> Result<Form> {
     let form = || {
-        let (bytes, format) = load(source)?;
+        let (bytes, format) = load(source, wanted)?;
         match format {
             Format::Png => png_file::form(&bytes),
             Format::Jpeg => jpeg_file::form(&bytes),
             Format::Gif => gif_file::form(&bytes),
             Format::Bmp => bmp::form(&bytes),
-            Format::Webp => webp_file::form(&bytes),
+            Format::Webp => decoders::webp_form(&bytes),
+            Format::Pnm => pnm::form(&bytes),
+            Format::Tga => tga::form(&bytes),
+            Format::Qoi => decoders::qoi_form(&bytes),
+            Format::Ico => ico::form(&bytes),
         }
         .and_then(Form::check)
     };
@@ -147,15 +170,19 @@ pub fn form(source: &Source) -> Result<Form> {
 ///
 /// # Errors
 /// `InvalidData` naming the file.
-pub fn decode(source: &Source) -> Result<Picture> {
+pub fn decode(source: &Source, wanted: Format) -> Result<Picture> {
     let decode = || {
-        let (bytes, format) = load(source)?;
+        let (bytes, format) = load(source, wanted)?;
         match format {
             Format::Png => png_file::decode(&bytes),
             Format::Jpeg => jpeg_file::decode(&bytes),
             Format::Gif => gif_file::decode(&bytes),
             Format::Bmp => bmp::decode(&bytes),
-            Format::Webp => webp_file::decode(&bytes),
+            Format::Webp => decoders::webp_decode(&bytes),
+            Format::Pnm => pnm::decode(&bytes),
+            Format::Tga => tga::decode(&bytes),
+            Format::Qoi => decoders::qoi_decode(&bytes),
+            Format::Ico => ico::decode(&bytes),
         }
     };
     decode().map_err(|error: Error| error.within(source.name()))

@@ -12,6 +12,7 @@ impl Reader for ImageReader {
         match Format::of(head) {
             // Two letters are little to go by.
             Some(Format::Bmp) if self.0 == Format::Bmp => 30,
+            Some(Format::Ico | Format::Pnm) if Format::of(head) == Some(self.0) => 50,
             Some(format) if format == self.0 => 90,
             _ => 0,
         }
@@ -19,6 +20,6 @@ impl Reader for ImageReader {
 
     fn open(&self, _cx: &Context, request: OpenRequest) -> Result<Box<dyn Adapter>> {
         let is_sequence = request.mimetype.starts_with("multipart/related") || request.assets.len() > 1;
-        Ok(Box::new(ImageAdapter::open(&request, is_sequence)?))
+        Ok(Box::new(ImageAdapter::open(&request, self.0, is_sequence)?))
     }
 }
