@@ -60,7 +60,7 @@ impl ZarrAdapter {
         let structure = request.structure.clone().and_then(|s| serde_json::from_value(s).ok());
         let registered = match &*node {
             Node::Array(meta) => structure.filter(|structure: &ArrayStructure| is_served_as(meta, structure)),
-            Node::Group { .. } => None,
+            Node::Group { .. } | Node::Foreign(_) => None,
         };
         Ok(ZarrAdapter { registered, ..adapter })
     }
@@ -96,16 +96,19 @@ impl ZarrAdapter {
                 Ok(Description::container(count).with_metadata(metadata))
             }
             Node::Array(meta) => {
-                let structure = self.structure(&Context::unbounded(), path, meta)?;
-                let mut metadata = Map::new();
-                if !meta.attributes.is_empty() {
-                    metadata.insert("attributes".into(), Value::Object(meta.attributes.clone()));
-                }
-                Ok(Description::new(StructureFamily::Array, &structure)?
-                    .with_metadata(Value::Object(metadata)))
+                describe_array(&self.structure(&Context::unbounded(), path, meta)?, &meta.attributes)
             }
+            Node::Foreign(array) => describe_array(&array.structure(), &array.outline.attributes),
         }
     }
+}
+
+fn describe_array(structure: &ArrayStructure, attributes: &Map<String, Value>) -> Result<Description> {
+    let mut metadata = Map::new();
+    if !attributes.is_empty() {
+        metadata.insert("attributes".into(), Value::Object(attributes.clone()));
+    }
+    Ok(Description::new(StructureFamily::Array, structure)?.with_metadata(Value::Object(metadata)))
 }
 
 /// Whether a stored array can be served as the catalog says: other lengths and chunks, another byte order.
@@ -132,6 +135,11 @@ fn unit(dtype: &DataType) -> u64 {
     }
 }
 
+/// Bytes of a number within an element, and whether the most significant is first.
+pub fn order(dtype: &DataType) -> (usize, bool) {
+    (unit(dtype) as usize, is_big(dtype))
+}
+
 fn is_big(dtype: &DataType) -> bool {
     dtype.endianness() == Endianness::Big
 }
@@ -144,7 +152,7 @@ impl Adapter for ZarrAdapter {
 
     fn children(&self, path: &str, request: &ChildrenRequest) -> Result<Children> {
         let full = join(&self.root, path);
-        if let Node::Array(_) = &*self.tree.node(&full)? {
+        if let Node::Array(_) | Node::Foreign(_) = &*self.tree.node(&full)? {
             return Err(Error::new(ErrorKind::InvalidArgument, "An array has no children"));
         }
         let names = self.tree.members(&full)?;
@@ -166,6 +174,9 @@ impl Adapter for ZarrAdapter {
     fn read_into(&self, cx: &Context, path: &str, slice: &[SliceDim], out: &mut [u8]) -> Result<()> {
         let full = join(&self.root, path);
         let node = self.tree.node(&full)?;
+        if let Node::Foreign(array) = &*node {
+            return array.read(cx, &self.host, &self.tree.source, slice, out);
+        }
         let Node::Array(meta) = &*node else {
             return Err(Error::new(ErrorKind::InvalidArgument, "A group has no values of its own"));
         };

@@ -31,7 +31,7 @@ pub struct Job<'a> {
 }
 
 /// A chunk that must be decoded as a whole for a part of it may not be larger.
-const MAX_CHUNK_BYTES: usize = 1 << 31;
+pub const MAX_CHUNK_BYTES: usize = 1 << 31;
 /// Chunks up to this size are kept in the host's cache when a small part of one is read.
 const MAX_CACHED_BYTES: usize = 32 << 20;
 

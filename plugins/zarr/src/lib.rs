@@ -4,15 +4,18 @@
 //! other. All files are opened through the host's source, so links that lead out of the directory are refused.
 //!
 //! Codecs are our own over the usual libraries: chunks are decoded straight into the answer where they lie there in
-//! one piece, and every NumPy type is served as it is stored, records and fixed-length bytes included. A missing chunk
-//! is the fill value, as the format says; a damaged one is an error.
+//! one piece, and every NumPy type is served as it is stored, records and fixed-length bytes included. Arrays whose
+//! codecs or chunk grid this does not know are left to the crate `zarrs` (`fallback.rs`). A missing chunk is the fill
+//! value, as the format says; a damaged one is an error.
 
 mod adapter;
 mod chunk;
 mod codec;
+mod fallback;
 mod gather;
 mod meta;
 mod parts;
+mod pcodec;
 mod read;
 mod reader;
 mod revision;

@@ -12,6 +12,7 @@ use std::{
 use tiled_plugin_api::author::{Result, Source};
 
 use crate::{
+    fallback::Foreign,
     meta::{ArrayMeta, Node},
     tree::{MARKERS, Tree, join},
 };
@@ -43,6 +44,7 @@ impl Revisions {
         let mut sum = Sum { source: &tree.source, revision: 0, files: 0 };
         match &*tree.node(path)? {
             Node::Array(meta) => sum.array(path, meta),
+            Node::Foreign(array) => sum.foreign(path, array),
             Node::Group { .. } => sum.group(tree, path)?,
         }
         // 0 would mean that the host must ask.
@@ -87,14 +89,26 @@ impl Sum<'_> {
             self.add(&join(path, "c"));
         }
         let grid: Vec<u64> = meta.shape.iter().zip(&meta.chunk_shape).map(|(n, c)| n.div_ceil(*c)).collect();
+        self.chunks(&grid, |chunk| join(path, &meta.keys.name(chunk)));
+    }
+
+    fn foreign(&mut self, path: &str, array: &Foreign) {
+        self.metadata(path);
+        self.add(&join(path, "c"));
+        let grid: Vec<u64> = array.outline.grid.iter().map(|axis| axis.len() as u64).collect();
+        self.chunks(&grid, |chunk| array.key(chunk));
+    }
+
+    /// Adds the chunks of a grid.
+    fn chunks(&mut self, grid: &[u64], name: impl Fn(&[u64]) -> String) {
         if grid.contains(&0) {
             return;
         }
         let mut chunk = vec![0u64; grid.len()];
         for _ in 0..MAX_CHUNKS {
-            self.add(&join(path, &meta.keys.name(&chunk)));
+            self.add(&name(&chunk));
             // The next chunk in C order; the first again behind the last.
-            let mut axes = chunk.iter_mut().zip(&grid).rev();
+            let mut axes = chunk.iter_mut().zip(grid).rev();
             let moved = axes.any(|(number, n)| {
                 *number = (*number + 1) % n;
                 *number > 0

@@ -7,7 +7,10 @@ use std::{
 
 use tiled_plugin_api::author::{Error, ErrorKind, Result, Source};
 
-use crate::meta::{Node, v2_array, v2_group, v3_node};
+use crate::{
+    fallback::Foreign,
+    meta::{Node, v2_array, v2_group, v3_node},
+};
 
 /// The files that make a directory a node, newest version first.
 pub const MARKERS: [&str; 3] = ["zarr.json", ".zarray", ".zgroup"];
@@ -77,10 +80,17 @@ impl Tree {
         let parse = || -> Result<Node> {
             let meta = file.read_all(MAX_METADATA_BYTES)?;
             let attributes = attributes.map(|file| file.read_all(MAX_METADATA_BYTES)).transpose()?;
-            match marker {
+            let attributes = attributes.as_deref();
+            let node = match marker {
                 "zarr.json" => v3_node(&meta),
-                ".zarray" => v2_array(&meta, attributes.as_deref()),
-                _ => v2_group(&meta, attributes.as_deref()),
+                ".zarray" => v2_array(&meta, attributes),
+                _ => v2_group(&meta, attributes),
+            };
+            match node {
+                Err(error) if error.kind == ErrorKind::UnsupportedFormat => {
+                    Foreign::open(&meta, attributes, path, error).map(|array| Node::Foreign(Arc::new(array)))
+                }
+                node => node,
             }
         };
         let node =

@@ -3,8 +3,11 @@
 mod dtype;
 mod fill;
 mod json;
+mod outline;
 mod v2;
 mod v3;
+
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use tiled_plugin_api::{
@@ -13,10 +16,11 @@ use tiled_plugin_api::{
 };
 
 pub use json::{parse, without_sentinels};
+pub use outline::Outline;
 pub use v2::{array as v2_array, group as v2_group};
 pub use v3::node as v3_node;
 
-use crate::codec::Chain;
+use crate::{codec::Chain, fallback::Foreign};
 
 /// A node of the tree.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +34,8 @@ pub enum Node {
     },
     /// An array.
     Array(Box<ArrayMeta>),
+    /// An array with codecs or a chunk grid that only zarrs knows.
+    Foreign(Arc<Foreign>),
 }
 
 /// What an element is.

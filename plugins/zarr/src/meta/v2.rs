@@ -49,7 +49,7 @@ fn check_format(meta: &Value) -> Result<()> {
     }
 }
 
-fn attributes(zattrs: Option<&[u8]>) -> Result<Map<String, Value>> {
+pub(super) fn attributes(zattrs: Option<&[u8]>) -> Result<Map<String, Value>> {
     let Some(zattrs) = zattrs else { return Ok(Map::new()) };
     let mut value = parse(zattrs)?;
     without_sentinels(&mut value);

@@ -31,17 +31,21 @@ pub fn node(zarr_json: &[u8]) -> Result<Node> {
     if meta.get("zarr_format").is_none_or(|format| format != 3) {
         return Err(Error::invalid_data("zarr_format is not 3"));
     }
-    let mut attributes = meta.get("attributes").cloned().unwrap_or_else(|| Value::Object(Map::new()));
-    without_sentinels(&mut attributes);
-    let attributes = match attributes {
-        Value::Object(attributes) => attributes,
-        Value::Null => Map::new(),
-        _ => return Err(Error::invalid_data("the attributes are no JSON object")),
-    };
+    let attributes = attributes(&meta)?;
     match meta.get("node_type").and_then(Value::as_str) {
         Some("group") => Ok(Node::Group { format: 3, attributes }),
         Some("array") => array(&meta, attributes).map(|array| Node::Array(Box::new(array))),
         _ => Err(Error::invalid_data("node_type is neither group nor array")),
+    }
+}
+
+pub(super) fn attributes(meta: &Value) -> Result<Map<String, Value>> {
+    let mut attributes = meta.get("attributes").cloned().unwrap_or_else(|| Value::Object(Map::new()));
+    without_sentinels(&mut attributes);
+    match attributes {
+        Value::Object(attributes) => Ok(attributes),
+        Value::Null => Ok(Map::new()),
+        _ => Err(Error::invalid_data("the attributes are no JSON object")),
     }
 }
 
@@ -68,7 +72,7 @@ fn array(meta: &Value, attributes: Map<String, Value>) -> Result<ArrayMeta> {
 }
 
 /// The name and configuration of an extension point: a text, or an object.
-fn named(value: Option<&Value>) -> (Option<&str>, Option<&Value>) {
+pub(super) fn named(value: Option<&Value>) -> (Option<&str>, Option<&Value>) {
     let name = value.and_then(|value| value.get("name").unwrap_or(value).as_str());
     (name, value.and_then(|value| value.get("configuration")))
 }
@@ -83,7 +87,7 @@ fn keys(encoding: Option<&Value>) -> Result<Keys> {
     }
 }
 
-fn check_extensions(meta: &Value) -> Result<()> {
+pub(super) fn check_extensions(meta: &Value) -> Result<()> {
     let transformers = meta.get("storage_transformers").and_then(Value::as_array);
     if transformers.is_some_and(|list| !list.is_empty()) {
         return Err(Error::unsupported_format("storage transformers are not supported"));
