@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 use tiled_plugin_api::{
     author::{Adapter, Context, Error, OwnedBuffer, Result, Slab, SlabStream, Slabs},
-    model::{ArrayStructure, Child, Children, ChildrenRequest, DataType, Description, Kind, SliceDim, StructureFamily},
+    model::{
+        ArrayStructure, Child, Children, ChildrenRequest, DataType, Description, Kind, SliceDim,
+        StructureFamily,
+    },
 };
 
 /// A tree of arrays: the path of each, and what it holds. An array alone has the empty path.
@@ -51,7 +54,13 @@ impl Memory {
 
     /// The same tree with another array.
     #[must_use]
-    pub fn with<T: Number>(mut self, path: &str, metadata: Value, shape: &[u64], value: impl FnMut(u64) -> T) -> Self {
+    pub fn with<T: Number>(
+        mut self,
+        path: &str,
+        metadata: Value,
+        shape: &[u64],
+        value: impl FnMut(u64) -> T,
+    ) -> Self {
         let bytes: Vec<u8> = (0..shape.iter().product()).map(value).flat_map(Number::bytes).collect();
         let data_type = DataType::native(T::KIND, size_of::<T>() as u64);
         let structure = ArrayStructure::single_chunk(data_type, shape.to_vec());
@@ -106,7 +115,8 @@ impl Adapter for Memory {
     }
 
     fn read_into(&self, _cx: &Context, path: &str, slice: &[SliceDim], out: &mut [u8]) -> Result<()> {
-        let (structure, bytes) = self.find(path)?.array.as_ref().ok_or_else(|| Error::unsupported("read_into"))?;
+        let (structure, bytes) =
+            self.find(path)?.array.as_ref().ok_or_else(|| Error::unsupported("read_into"))?;
         let itemsize = usize::try_from(structure.data_type.itemsize()).map_err(Error::internal)?;
         let total: u64 = slice.iter().map(|axis| axis.count).product();
         for (position, element) in (0..total).zip(out.chunks_exact_mut(itemsize)) {
@@ -117,7 +127,9 @@ impl Adapter for Memory {
                 stride *= length;
             }
             let from = usize::try_from(at).map_err(Error::internal)? * itemsize;
-            let value = bytes.get(from..from + itemsize).ok_or_else(|| Error::internal("a slice beyond the array"))?;
+            let value = bytes
+                .get(from..from + itemsize)
+                .ok_or_else(|| Error::internal("a slice beyond the array"))?;
             element.copy_from_slice(value);
         }
         Ok(())
@@ -156,6 +168,11 @@ mod tests {
     }
 
     fn values_tree() -> Memory {
-        Memory::default().with_group("", json!({})).with_group("a", json!({})).with("a/b", json!({}), &[1], |_| 1_u8)
+        Memory::default().with_group("", json!({})).with_group("a", json!({})).with(
+            "a/b",
+            json!({}),
+            &[1],
+            |_| 1_u8,
+        )
     }
 }

@@ -99,7 +99,12 @@ impl ExampleWriter<'_> {
     fn scan(&self) -> std::result::Result<(), ExampleError> {
         let tree = values::scan();
         let description = Description::container(1).with_metadata(scan_metadata());
-        self.encode("scans/scan_001.h5", "application/x-hdf5", description, Payload::Node(std::sync::Arc::new(tree)))
+        self.encode(
+            "scans/scan_001.h5",
+            "application/x-hdf5",
+            description,
+            Payload::Node(std::sync::Arc::new(tree)),
+        )
     }
 
     fn array(&self, name: &str, media_type: &str, array: Memory) -> std::result::Result<(), ExampleError> {
@@ -114,7 +119,8 @@ impl ExampleWriter<'_> {
         description: Description,
         payload: Payload,
     ) -> std::result::Result<(), ExampleError> {
-        let Some(serializer) = self.plugins.serializer_for(description.structure_family.name(), media_type) else {
+        let Some(serializer) = self.plugins.serializer_for(description.structure_family.name(), media_type)
+        else {
             return Ok(());
         };
         let request = EncodeRequest {
@@ -128,7 +134,8 @@ impl ExampleWriter<'_> {
         };
         let bytes = Bytes::default();
         let mut sink = Sink::new(bytes.clone());
-        let encoded = serializer.encode(&Context::unbounded(), &request, payload, &mut sink).and_then(|()| sink.push());
+        let encoded =
+            serializer.encode(&Context::unbounded(), &request, payload, &mut sink).and_then(|()| sink.push());
         encoded.map_err(|error| self.failed(name, error))?;
         self.put(name, &bytes.take())
     }

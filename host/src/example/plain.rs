@@ -63,7 +63,9 @@ fn zarr_array() -> Vec<u8> {
 fn zarr_chunk(number: u32) -> Vec<u8> {
     let places = (0..ZARR_ROWS).flat_map(|row| (0..ZARR_COLUMNS).map(move |column| (row, column)));
     // Small whole numbers: exact as f32.
-    places.flat_map(|(row, column)| ((number * ZARR_ROWS + row) as f32 + column as f32 / 4.0).to_le_bytes()).collect()
+    places
+        .flat_map(|(row, column)| ((number * ZARR_ROWS + row) as f32 + column as f32 / 4.0).to_le_bytes())
+        .collect()
 }
 
 fn text(document: &Value) -> Vec<u8> {
@@ -108,7 +110,11 @@ fn netcdf() -> Vec<u8> {
     debug_assert_eq!(bytes.len(), HEADER_BYTES as usize);
     let hours = || (0..LENGTH).map(f64::from);
     bytes.extend(hours().flat_map(f64::to_be_bytes));
-    bytes.extend(hours().map(|hour| 12.0 - 6.0 * (hour / 24.0 * std::f64::consts::TAU).cos()).flat_map(f64::to_be_bytes));
+    bytes.extend(
+        hours()
+            .map(|hour| 12.0 - 6.0 * (hour / 24.0 * std::f64::consts::TAU).cos())
+            .flat_map(f64::to_be_bytes),
+    );
     bytes
 }
 

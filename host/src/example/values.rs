@@ -63,11 +63,24 @@ pub fn table(number: u32) -> Result<(TableStructure, TableStream)> {
     let columns: [(&str, DataType, ArrayRef); 5] = [
         ("index", DataType::Int64, Arc::new(Int64Array::from_iter_values((0..ROWS).map(i64::from)))),
         ("place", DataType::Utf8, Arc::new(StringArray::from_iter(places))),
-        ("temperature", DataType::Float64, Arc::new(Float64Array::from_iter_values(rows().map(|t| 15.0 + 8.0 * (t / 20.0).sin())))),
-        ("pressure", DataType::Float64, Arc::new(Float64Array::from_iter_values(rows().map(|t| 1013.0 + 5.0 * (t / 33.0).cos())))),
-        ("valid", DataType::Boolean, Arc::new(BooleanArray::from_iter((0..ROWS).map(|row| Some(row % 10 != 3))))),
+        (
+            "temperature",
+            DataType::Float64,
+            Arc::new(Float64Array::from_iter_values(rows().map(|t| 15.0 + 8.0 * (t / 20.0).sin()))),
+        ),
+        (
+            "pressure",
+            DataType::Float64,
+            Arc::new(Float64Array::from_iter_values(rows().map(|t| 1013.0 + 5.0 * (t / 33.0).cos()))),
+        ),
+        (
+            "valid",
+            DataType::Boolean,
+            Arc::new(BooleanArray::from_iter((0..ROWS).map(|row| Some(row % 10 != 3)))),
+        ),
     ];
-    let fields: Vec<Field> = columns.iter().map(|(name, kind, _)| Field::new(*name, kind.clone(), true)).collect();
+    let fields: Vec<Field> =
+        columns.iter().map(|(name, kind, _)| Field::new(*name, kind.clone(), true)).collect();
     let schema = Arc::new(Schema::new(fields));
     let arrays = columns.into_iter().map(|(_, _, array)| array).collect();
     let batch = RecordBatch::try_new(schema.clone(), arrays).map_err(Error::internal)?;

@@ -108,7 +108,17 @@ impl Endpoint {
         handler: fn() -> MethodRouter<App>,
     ) -> Self {
         let (scope, body) = (None, None);
-        Endpoint { method: Method::Get, url, at_root: false, summary, scope, params: &[], body, answer, handler }
+        Endpoint {
+            method: Method::Get,
+            url,
+            at_root: false,
+            summary,
+            scope,
+            params: &[],
+            body,
+            answer,
+            handler,
+        }
     }
 
     /// A row for POST with a JSON list in the body.

@@ -113,7 +113,11 @@ fn parameter(param: &Param) -> Value {
 
 fn responses(endpoint: &Endpoint, formats: &Formats) -> Value {
     let content = |media_types: &[&str]| -> Value {
-        media_types.iter().map(|media_type| ((*media_type).to_owned(), json!({}))).collect::<Map<_, _>>().into()
+        media_types
+            .iter()
+            .map(|media_type| ((*media_type).to_owned(), json!({})))
+            .collect::<Map<_, _>>()
+            .into()
     };
     let documents = ["application/json", "application/x-msgpack"];
     let good = match endpoint.answer {
@@ -122,7 +126,8 @@ fn responses(endpoint: &Endpoint, formats: &Formats) -> Value {
         Answer::Page => content(&["text/html"]),
         Answer::File => content(&["*/*"]),
         Answer::Values(families) => {
-            let mut all: Vec<&str> = families.iter().filter_map(|f| formats.get(*f)).flatten().map(String::as_str).collect();
+            let mut all: Vec<&str> =
+                families.iter().filter_map(|f| formats.get(*f)).flatten().map(String::as_str).collect();
             if families.contains(&"array") {
                 all.insert(0, "application/octet-stream");
             }
@@ -168,7 +173,8 @@ mod tests {
                 count += 1;
             }
         }
-        let documented: usize = document["paths"].as_object().unwrap().values().map(|p| p.as_object().unwrap().len()).sum();
+        let documented: usize =
+            document["paths"].as_object().unwrap().values().map(|p| p.as_object().unwrap().len()).sum();
         assert_eq!(documented, count, "two rows of the table have the same method and URL");
         // Nothing may be registered beside the table.
         assert_eq!(include_str!("router.rs").matches(".route(").count(), 1);

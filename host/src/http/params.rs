@@ -5,7 +5,11 @@ use super::endpoint::{Kind, Param};
 /// Which part of an array.
 pub const SLICE: &[Param] = &[
     Param::new("slice", Kind::Text, "Which part, as NumPy writes it without brackets: `0:10,::2`"),
-    Param::new("expected_shape", Kind::Text, "The shape the caller reckons with, `10,20` or `scalar`; another is refused"),
+    Param::new(
+        "expected_shape",
+        Kind::Text,
+        "The shape the caller reckons with, `10,20` or `scalar`; another is refused",
+    ),
 ];
 
 /// Which block of an array.
@@ -14,7 +18,11 @@ pub const BLOCK: &[Param] =
 
 /// As what values are sent.
 pub const FORMAT: &[Param] = &[
-    Param::new("format", Kind::Text, "Media type or file extension; the `Accept` header counts where it is absent"),
+    Param::new(
+        "format",
+        Kind::Text,
+        "Media type or file extension; the `Accept` header counts where it is absent",
+    ),
     Param::new("filename", Kind::Text, "Name under which a browser saves the answer"),
 ];
 
@@ -23,7 +31,8 @@ pub const COLUMNS: &[Param] =
     &[Param::new("column", Kind::Texts, "A column to include; all when there is none"), FIELD[0]];
 
 /// Which children or columns.
-pub const FIELD: &[Param] = &[Param::new("field", Kind::Texts, "A child or column to include; all when there is none")];
+pub const FIELD: &[Param] =
+    &[Param::new("field", Kind::Texts, "A child or column to include; all when there is none")];
 
 /// Which partition of a table.
 pub const PARTITION: &[Param] =
@@ -53,12 +62,17 @@ pub const ROOT_PATH: &[Param] = &[Param::new("root_path", Kind::Flag, "Tell the 
 /// Which page of a listing.
 pub const PAGE: &[Param] = &[
     Param::new("page[offset]", Kind::Number, "Entries to skip"),
-    Param::new("page[cursor]", Kind::Number, "Where the last page ended, from its `next` link; instead of an offset"),
+    Param::new(
+        "page[cursor]",
+        Kind::Number,
+        "Where the last page ended, from its `next` link; instead of an offset",
+    ),
     Param::new("page[limit]", Kind::Number, "Entries to give, up to 300"),
 ];
 
 /// In which order.
-pub const SORT: &[Param] = &[Param::new("sort", Kind::Text, "Metadata keys by commas, `-` before one that descends: `-color`")];
+pub const SORT: &[Param] =
+    &[Param::new("sort", Kind::Text, "Metadata keys by commas, `-` before one that descends: `-color`")];
 
 /// Which values to collect.
 pub const DISTINCT: &[Param] = &[
@@ -76,11 +90,12 @@ pub const FILTERS: &[Param] = &[
     Param::new("filter[noteq][condition][value]", Kind::Texts, "JSON value it must not equal"),
     Param::new("filter[fulltext][condition][text]", Kind::Texts, "Words of the metadata"),
     Param::new("filter[lookup][condition][key]", Kind::Texts, "Key of the node"),
-    Param::new("filter[structure_family][condition][value]", Kind::Texts, "JSON text: `\"array\"`"),
+    Param::new("filter[structure_family][condition][value]", Kind::Texts, "A structure family: `array`"),
 ];
 
 /// Which file of a node.
-pub const ASSET: &[Param] = &[Param::new("id", Kind::Number, "The asset's id, from the node's data sources").required()];
+pub const ASSET: &[Param] =
+    &[Param::new("id", Kind::Number, "The asset's id, from the node's data sources").required()];
 
 /// Which file of a directory.
 pub const RELATIVE_PATH: &[Param] =

@@ -9,8 +9,8 @@ use super::{
     endpoint::{Answer, Endpoint},
     layers, openapi,
     params::{
-        ASSET, BLOCK, COLUMNS, DISTINCT, FIELD, FILTERS, FORM_KEYS, FORMAT, PAGE, PARTITION, RELATIVE_PATH, ROOT_PATH,
-        SHAPE, SLICE, SORT,
+        ASSET, BLOCK, COLUMNS, DISTINCT, FIELD, FILTERS, FORM_KEYS, FORMAT, PAGE, PARTITION, RELATIVE_PATH,
+        ROOT_PATH, SHAPE, SLICE, SORT,
     },
     routes,
 };
@@ -26,12 +26,16 @@ const COLUMN_LIST: &str = "Columns to include; null for all";
 
 /// Routes used by the Python client.
 const API: &[Endpoint] = &[
-    Endpoint::get("/api/v1/", "What this server is and can do", Answer::Document, || get(routes::about::about)),
+    Endpoint::get("/api/v1/", "What this server is and can do", Answer::Document, || {
+        get(routes::about::about)
+    }),
     Endpoint::get("/api/v1", "The same, without the slash", Answer::Document, || get(routes::about::about)),
-    Endpoint::get("/api/v1/metadata/{path}", "One node", Answer::Document, || get(routes::metadata::metadata))
-        .at_root()
-        .needs(ReadMetadata)
-        .with(&[SHAPE, ROOT_PATH]),
+    Endpoint::get("/api/v1/metadata/{path}", "One node", Answer::Document, || {
+        get(routes::metadata::metadata)
+    })
+    .at_root()
+    .needs(ReadMetadata)
+    .with(&[SHAPE, ROOT_PATH]),
     Endpoint::get("/api/v1/search/{path}", "The children of a container", Answer::Document, || {
         get(routes::search::search)
     })
@@ -44,9 +48,12 @@ const API: &[Endpoint] = &[
     .at_root()
     .needs(ReadMetadata)
     .with(&[PAGE, SHAPE, FILTERS]),
-    Endpoint::get("/api/v1/distinct/{path}", "Which values there are below a container", Answer::Document, || {
-        get(routes::distinct::distinct)
-    })
+    Endpoint::get(
+        "/api/v1/distinct/{path}",
+        "Which values there are below a container",
+        Answer::Document,
+        || get(routes::distinct::distinct),
+    )
     .at_root()
     .needs(ReadMetadata)
     .with(&[DISTINCT, FILTERS]),
@@ -90,15 +97,21 @@ const API: &[Endpoint] = &[
     .at_root()
     .needs(ReadData)
     .with(&[FORMAT]),
-    Endpoint::get("/api/v1/node/full/{path}", "A whole table or container", Answer::Values(&["table", "container"]), || {
-        get(routes::node::full)
-    })
+    Endpoint::get(
+        "/api/v1/node/full/{path}",
+        "A whole table or container",
+        Answer::Values(&["table", "container"]),
+        || get(routes::node::full),
+    )
     .at_root()
     .needs(ReadData)
     .with(&[FIELD, FORMAT]),
-    Endpoint::get("/api/v1/awkward/buffers/{path}", "Buffers of an awkward array", Answer::Values(&["awkward"]), || {
-        get(routes::awkward::buffers)
-    })
+    Endpoint::get(
+        "/api/v1/awkward/buffers/{path}",
+        "Buffers of an awkward array",
+        Answer::Values(&["awkward"]),
+        || get(routes::awkward::buffers),
+    )
     .needs(ReadData)
     .with(&[FORM_KEYS, FORMAT]),
     Endpoint::post(
@@ -110,9 +123,12 @@ const API: &[Endpoint] = &[
     )
     .needs(ReadData)
     .with(&[FORMAT]),
-    Endpoint::get("/api/v1/awkward/full/{path}", "A whole awkward array", Answer::Values(&["awkward"]), || {
-        get(routes::awkward::full)
-    })
+    Endpoint::get(
+        "/api/v1/awkward/full/{path}",
+        "A whole awkward array",
+        Answer::Values(&["awkward"]),
+        || get(routes::awkward::full),
+    )
     .needs(ReadData)
     .with(&[FORMAT]),
     Endpoint::get("/api/v1/ragged/full/{path}", "A whole ragged array", Answer::Values(&["ragged"]), || {
@@ -120,9 +136,11 @@ const API: &[Endpoint] = &[
     })
     .needs(ReadData)
     .with(&[FORMAT]),
-    Endpoint::get("/api/v1/asset/bytes/{path}", "A file of a node as it is", Answer::File, || get(routes::asset::bytes))
-        .needs(ReadData)
-        .with(&[ASSET, RELATIVE_PATH]),
+    Endpoint::get("/api/v1/asset/bytes/{path}", "A file of a node as it is", Answer::File, || {
+        get(routes::asset::bytes)
+    })
+    .needs(ReadData)
+    .with(&[ASSET, RELATIVE_PATH]),
     Endpoint::get("/api/v1/asset/manifest/{path}", "The files of a directory", Answer::Document, || {
         get(routes::asset::manifest)
     })
@@ -143,7 +161,9 @@ const PAGES: &[Endpoint] = &[
     Endpoint::get("/openapi.json", "This document", Answer::Json, || get(openapi::document)),
     Endpoint::get("/static/{name}", "Parts of pages", Answer::Page, || get(routes::ui::asset)),
     Endpoint::get("/favicon.ico", "The icon", Answer::Page, || get(routes::ui::favicon)),
-    Endpoint::get("/healthz", "Whether requests can be served", Answer::Json, || get(routes::health::healthz)),
+    Endpoint::get("/healthz", "Whether requests can be served", Answer::Json, || {
+        get(routes::health::healthz)
+    }),
 ];
 
 /// Every route there is.

@@ -7,7 +7,13 @@ use crate::files::{assert_none, below, code, root, shown, text};
 /// Reading order, top to bottom: a room may use only the rooms in its list, all of which come after it.
 const ROOMS: &[(&str, &[&str])] = &[
     ("cli", &["boot", "example", "http", "plugin", "config"]),
-    ("boot", &["http", "app", "render", "register", "read", "tree", "catalog", "auth", "access", "plugin", "source", "config"]),
+    (
+        "boot",
+        &[
+            "http", "app", "render", "register", "read", "tree", "catalog", "auth", "access", "plugin",
+            "source", "config",
+        ],
+    ),
     ("example", &["plugin", "source", "config"]),
     ("http", &["app", "render", "read", "tree", "catalog", "auth", "access", "plugin", "query"]),
     ("app", &["render", "read", "auth"]),
@@ -55,7 +61,8 @@ fn rooms_name_only_the_rooms_and_crates_they_may() {
         if matches!(room.as_str(), "lib" | "main") {
             continue;
         }
-        complaints.extend(check(&room, &text(&file)).into_iter().map(|what| format!("{}: {what}", shown(&file))));
+        complaints
+            .extend(check(&room, &text(&file)).into_iter().map(|what| format!("{}: {what}", shown(&file))));
     }
     assert_none(&complaints);
 }
@@ -85,7 +92,8 @@ fn check(room: &str, text: &str) -> Vec<String> {
 }
 
 fn room_of(source: &Path, file: &Path) -> String {
-    let first = file.strip_prefix(source).ok().and_then(|path| path.components().next()).expect("a file of the room");
+    let first =
+        file.strip_prefix(source).ok().and_then(|path| path.components().next()).expect("a file of the room");
     Path::new(first.as_os_str()).file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
@@ -144,5 +152,8 @@ fn planted_faults_are_found() {
     assert_eq!(check("read", "use crate::catalog::Catalog;").len(), 1);
     assert_eq!(check("tree", "use axum::Router;\nfn f() { crate::cli::run() }").len(), 2);
     assert_eq!(check("attic", "").len(), 1);
-    assert!(check("tree", "//! as [`crate::http`] does\nuse crate::{catalog::{Row, Page}, access::Scope};").is_empty());
+    assert!(
+        check("tree", "//! as [`crate::http`] does\nuse crate::{catalog::{Row, Page}, access::Scope};")
+            .is_empty()
+    );
 }

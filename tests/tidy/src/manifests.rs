@@ -44,7 +44,8 @@ fn crates_depend_only_on_those_they_may() {
     for manifest in manifests {
         let name = shown(&manifest);
         let Some(allowed) = allowed(&name) else { continue };
-        for used in our_dependencies(&text(&manifest)).iter().filter(|used| !allowed.contains(&used.as_str())) {
+        for used in our_dependencies(&text(&manifest)).iter().filter(|used| !allowed.contains(&used.as_str()))
+        {
             complaints.push(format!("{name}: may not depend on {used}, only on {}", allowed.join(", ")));
         }
     }
@@ -58,7 +59,8 @@ fn plugins_are_libraries_to_load_and_to_link() {
         let is_shared_code = manifest.starts_with(root().join("plugins/tabular"));
         let loadable = text(&manifest).contains("crate-type = [\"cdylib\", \"rlib\"]");
         if loadable == is_shared_code {
-            complaints.push(format!("{}: crate-type must be cdylib and rlib for a plugin alone", shown(&manifest)));
+            complaints
+                .push(format!("{}: crate-type must be cdylib and rlib for a plugin alone", shown(&manifest)));
         }
     }
     assert_none(&complaints);

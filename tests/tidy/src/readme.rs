@@ -25,15 +25,20 @@ fn paths_named_in_documents_exist() {
 #[test]
 fn the_architecture_is_read_in_one_go() {
     let lines = text(&root().join("ARCHITECTURE.md")).lines().count();
-    assert!(lines <= MAX_ARCHITECTURE_LINES, "ARCHITECTURE.md has {lines} lines, at most {MAX_ARCHITECTURE_LINES}");
+    assert!(
+        lines <= MAX_ARCHITECTURE_LINES,
+        "ARCHITECTURE.md has {lines} lines, at most {MAX_ARCHITECTURE_LINES}"
+    );
 }
 
 /// Paths in backticks, from the top; targets of links, from the document.
 fn named(text: &str, folder: &Path) -> Vec<PathBuf> {
     let in_backticks = text.split('`').skip(1).step_by(2);
-    let in_backticks = in_backticks.filter(|name| TOP.iter().any(|top| name.starts_with(top)) && !has_holes(name));
+    let in_backticks =
+        in_backticks.filter(|name| TOP.iter().any(|top| name.starts_with(top)) && !has_holes(name));
     // What follows a command is its argument; what follows a colon a line.
-    let from_top = in_backticks.filter_map(|name| name.split([' ', ':']).next()).map(|name| place(name, folder));
+    let from_top =
+        in_backticks.filter_map(|name| name.split([' ', ':']).next()).map(|name| place(name, folder));
     let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
     let links = links.filter(|link| !link.contains("://") && !link.starts_with('#') && !has_holes(link));
     from_top.chain(links.map(|link| folder.join(link.split('#').next().unwrap_or_default()))).collect()

@@ -11,7 +11,9 @@ const EXCEPTIONS: &[(&str, &str)] = &[];
 #[test]
 fn files_are_short() {
     let mut complaints = Vec::new();
-    for file in ["host", "plugin-api", "plugins", "tests", "examples"].iter().flat_map(|folder| below(folder, "rs")) {
+    for file in
+        ["host", "plugin-api", "plugins", "tests", "examples"].iter().flat_map(|folder| below(folder, "rs"))
+    {
         let (name, lines) = (shown(&file), lines_without_tests(&text(&file)));
         let excused = EXCEPTIONS.iter().any(|(known, _)| *known == name);
         if lines > MAX_LINES && !excused {

@@ -47,13 +47,21 @@ const SHOWN_ENTRIES: u64 = 100;
 /// `GET /`. A page also for those who may not read: it tells how to come in.
 pub async fn landing(State(app): State<App>, headers: HeaderMap, ask: Result<Ask, HttpError>) -> Response {
     let (status, served, line) = match &ask {
-        Err(_) => (StatusCode::UNAUTHORIZED, key_needed("The key that came with this request is not valid."), None),
+        Err(_) => {
+            (StatusCode::UNAUTHORIZED, key_needed("The key that came with this request is not valid."), None)
+        }
         Ok(ask) => match top(&app, ask).await {
             Ok(listing) => (StatusCode::OK, entries(&app.root_path, &listing), ask.params.one("api_key")),
-            Err(TreeError::Scope(_)) => (StatusCode::OK, key_needed("This server shows its data to those with a key."), None),
+            Err(TreeError::Scope(_)) => {
+                (StatusCode::OK, key_needed("This server shows its data to those with a key."), None)
+            }
             Err(error) => {
                 tracing::warn!("the landing page cannot list the root: {error}");
-                (StatusCode::OK, "<p>The data cannot be listed at the moment; the server's log says why.</p>".into(), None)
+                (
+                    StatusCode::OK,
+                    "<p>The data cannot be listed at the moment; the server's log says why.</p>".into(),
+                    None,
+                )
             }
         },
     };
@@ -106,7 +114,8 @@ async fn top(app: &App, ask: &Ask) -> TreeResult<Listing> {
 
 fn entries(root: &str, listing: &Listing) -> String {
     if listing.entries.is_empty() {
-        return "<p>Nothing is served yet. Name a folder: <code>tiled-host serve directory DIR</code>.</p>".into();
+        return "<p>Nothing is served yet. Name a folder: <code>tiled-host serve directory DIR</code>.</p>"
+            .into();
     }
     let mut html = String::from("<ul class=\"entries\">");
     for entry in &listing.entries {
@@ -116,7 +125,11 @@ fn entries(root: &str, listing: &Listing) -> String {
         };
         let href = escape(&format!("{root}/ui/{}", path_text(&[key.to_owned()])));
         // Writing to a String cannot fail.
-        let _ = write!(html, "<li><a href=\"{href}\">{}</a> <span class=\"family\">{what}</span></li>", escape(key));
+        let _ = write!(
+            html,
+            "<li><a href=\"{href}\">{}</a> <span class=\"family\">{what}</span></li>",
+            escape(key)
+        );
     }
     html.push_str("</ul>");
     if listing.has_more {
@@ -144,7 +157,9 @@ fn python_line(root_url: &str, key: Option<&str>, public: bool) -> String {
 
 fn plugins(table: &[PluginStatus]) -> String {
     let mut html = String::new();
-    for plugin in table.iter().filter(|plugin| matches!(plugin.state, PluginState::Loaded | PluginState::OutOfService)) {
+    for plugin in
+        table.iter().filter(|plugin| matches!(plugin.state, PluginState::Loaded | PluginState::OutOfService))
+    {
         let list = |items: &[String]| match items {
             [] => "–".to_owned(),
             items => escape(&items.join(", ")),
@@ -165,7 +180,9 @@ fn plugins(table: &[PluginStatus]) -> String {
 /// What a plugin encodes, whatever the family, once each.
 fn media_types(plugin: &PluginStatus) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
-    for media_type in plugin.encodes.iter().filter_map(|claim| claim.split_once(' ')).map(|(_, media_type)| media_type) {
+    for media_type in
+        plugin.encodes.iter().filter_map(|claim| claim.split_once(' ')).map(|(_, media_type)| media_type)
+    {
         if !all.iter().any(|known| known == media_type) {
             all.push(media_type.to_owned());
         }

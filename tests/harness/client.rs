@@ -1,0 +1,92 @@
+//! Requests and their answers.
+
+use serde_json::Value;
+
+/// Sends requests to one server.
+pub struct Client {
+    agent: ureq::Agent,
+    url: String,
+    key: Option<String>,
+}
+
+/// Status, headers, body.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    headers: Vec<(String, String)>,
+    /// As it came, not decompressed.
+    pub body: Vec<u8>,
+}
+
+const MAX_BYTES: u64 = 256 << 20;
+
+impl Client {
+    pub(crate) fn new(url: &str, key: Option<&str>) -> Self {
+        // Also refusals are answers. No gzip, so that bodies are as they were sent.
+        let agent =
+            ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build().new_agent();
+        Client { agent, url: url.to_owned(), key: key.map(str::to_owned) }
+    }
+
+    /// `GET url`, where the URL begins with `/`.
+    pub fn get(&self, url: &str) -> Answer {
+        self.get_with(url, &[])
+    }
+
+    /// The same with headers.
+    pub fn get_with(&self, url: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = self.agent.get(format!("{}{url}", self.url));
+        for (name, value) in headers.iter().copied() {
+            request = request.header(name, value);
+        }
+        if let Some(key) = &self.key {
+            request = request.header("authorization", format!("Apikey {key}"));
+        }
+        answer(request.call().unwrap())
+    }
+
+    /// `POST url` with a JSON body.
+    pub fn post(&self, url: &str, body: &Value) -> Answer {
+        let mut request =
+            self.agent.post(format!("{}{url}", self.url)).header("content-type", "application/json");
+        if let Some(key) = &self.key {
+            request = request.header("authorization", format!("Apikey {key}"));
+        }
+        answer(request.send(body.to_string()).unwrap())
+    }
+}
+
+fn answer(mut response: ureq::http::Response<ureq::Body>) -> Answer {
+    let headers = response.headers().iter().map(|(name, value)| {
+        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+    });
+    let headers = headers.collect();
+    let body = response.body_mut().with_config().limit(MAX_BYTES).read_to_vec().unwrap();
+    Answer { status: response.status().as_u16(), headers, body }
+}
+
+impl Answer {
+    /// The first value of a header; empty without one.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    /// The body as JSON, after a look at the status.
+    pub fn json(&self) -> Value {
+        assert_eq!(self.status, 200, "{}", String::from_utf8_lossy(&self.body));
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// The `detail` of a refusal, which has Tiled's form.
+    pub fn detail(&self) -> Value {
+        assert!(self.status >= 400, "{} {}", self.status, String::from_utf8_lossy(&self.body));
+        assert_eq!(self.header("content-type"), "application/json");
+        serde_json::from_slice::<Value>(&self.body).unwrap()["detail"].clone()
+    }
+}

@@ -1,0 +1,39 @@
+//! The program with a configuration file.
+
+use tiled_tests::{Server, example_data};
+
+#[test]
+fn several_trees_share_one_server() {
+    let data = example_data();
+    let folder = data.path().display();
+    let server = Server::config(&format!(
+        r#"
+        [authentication]
+        allow_anonymous_access = true
+        single_user_api_key = "secret"
+        [uvicorn]
+        port = 0
+        [plugins]
+        directory = "{{plugins}}"
+        [[trees]]
+        path = "/a"
+        tree = "directory"
+        args = {{ directory = "{folder}/arrays" }}
+        [[trees]]
+        path = "/b/tables"
+        tree = "directory"
+        args = {{ directory = "{folder}/tables", metadata = {{ color = "red" }} }}
+        "#
+    ));
+    let client = server.client();
+    let mut roots = Vec::new();
+    for node in client.get("/api/v1/search/").json()["data"].as_array().unwrap() {
+        roots.push(node["id"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(roots, ["a", "b"]);
+    assert_eq!(client.get("/api/v1/array/full/a/wave?slice=:2").body.len(), 16);
+    let tables = client.get("/api/v1/metadata/b/tables").json();
+    assert_eq!(tables["data"]["attributes"]["metadata"]["color"], "red");
+    assert_eq!(client.get("/api/v1/metadata/b/tables/weather").status, 200);
+    server.end();
+}
