@@ -79,11 +79,10 @@ fn what_makes_no_sense_is_refused_before_anything_is_read() {
         (format!("{WAVE}?slice=500"), 400),
         (format!("{WAVE}?expected_shape=7"), 422),
         (format!("{WAVE}?format=application/x-nothing"), 406),
-        (format!("{WAVE}?slice=:10&format=image/png"), 406),
         ("/api/v1/array/full/tables/weather".into(), 404),
     ] {
         let answer = client.get(&url);
-        assert_eq!(answer.status, status, "{url}: {}", answer.text());
+        assert_eq!(answer.status, status, "{url}: {answer:?}");
         assert!(!answer.detail().is_null());
     }
     example.end();

@@ -56,9 +56,11 @@ fn describe(formats: &Formats, root_path: &str) -> Value {
     })
 }
 
-/// URLs as OpenAPI writes them.
+/// URLs as OpenAPI writes them. One that differs from another by the slash at its end alone is left out.
 fn urls(endpoint: &Endpoint) -> Vec<String> {
-    endpoint.routes().iter().map(|route| route.replace("{*", "{")).collect()
+    let routes = endpoint.routes();
+    let shown = routes.iter().filter(|route| !routes.contains(&format!("{route}/")));
+    shown.map(|route| route.replace("{*", "{")).collect()
 }
 
 fn operation(endpoint: &Endpoint, url: &str, formats: &Formats) -> Value {
