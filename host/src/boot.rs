@@ -49,7 +49,8 @@ impl BootError {
 /// What is wrong and what to do, naming tree, plugin or key.
 pub fn boot(config: &Config, plugins: &PluginsConfig) -> Result<Booted, BootError> {
     let roots: Vec<Roots> = config.trees.iter().map(roots_of).collect::<Result<_, _>>()?;
-    let all_roots = Roots::new(roots.iter().flat_map(|roots| roots.paths().to_vec())).map_err(BootError::of)?;
+    let all_roots =
+        Roots::new(roots.iter().flat_map(|roots| roots.paths().to_vec())).map_err(BootError::of)?;
     let plugins = Arc::new(Plugins::load(plugins, &all_roots).map_err(BootError::of)?);
     check_paths(&config.trees)?;
     let mut mounts = Vec::new();
@@ -98,7 +99,8 @@ fn roots_of(tree: &TreeConfig) -> Result<Roots, BootError> {
     let mut paths = Vec::new();
     for uri in tree.args.readable_storage.0.iter().chain(&tree.args.writable_storage.0) {
         if uri.starts_with("file:") || uri.starts_with('/') || !uri.contains("://") {
-            let path = if uri.starts_with("file:") { path_of(uri).map_err(BootError::of)? } else { uri.into() };
+            let path =
+                if uri.starts_with("file:") { path_of(uri).map_err(BootError::of)? } else { uri.into() };
             // A storage that is written first needs not be there yet.
             if !path.exists() && tree.args.writable_storage.0.contains(uri) {
                 std::fs::create_dir_all(&path).map_err(|e| BootError(format!("{}: {e}", path.display())))?;
@@ -128,7 +130,11 @@ fn mount(tree: &TreeConfig, roots: Roots, plugins: &Arc<Plugins>) -> Result<Moun
     let named = |error: &dyn std::fmt::Display| BootError(format!("tree {}: {error}", tree.path));
     let (catalog, filler): Filled = match tree.tree.as_str() {
         "catalog" => {
-            let uri = tree.args.uri.as_deref().ok_or_else(|| named(&"args.uri is missing: the catalog's database"))?;
+            let uri = tree
+                .args
+                .uri
+                .as_deref()
+                .ok_or_else(|| named(&"args.uri is missing: the catalog's database"))?;
             (Arc::new(Catalog::open(uri, tree.args.init_if_not_exists).map_err(|e| named(&e))?), None)
         }
         "directory" => {
@@ -163,7 +169,8 @@ fn directory(
     plugins: &Arc<Plugins>,
 ) -> Result<Filled, BootError> {
     let catalog = Arc::new(Catalog::temporary().map_err(BootError::of)?);
-    let filler = register::follow(catalog.clone(), folder, tree.args.keep_ext, roots.clone(), plugins.clone());
+    let filler =
+        register::follow(catalog.clone(), folder, tree.args.keep_ext, roots.clone(), plugins.clone());
     Ok((catalog, Some(filler.map_err(BootError::of)?)))
 }
 

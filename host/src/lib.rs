@@ -13,19 +13,19 @@
 //! folders; `source` opens files below the readable roots; `access` and `auth` decide who may; `config` says what was
 //! configured; `app` and `render` are what requests share.
 
-pub mod cli;
+pub mod access;
+pub mod app;
+pub mod auth;
 pub mod boot;
+pub mod catalog;
+pub mod cli;
+pub mod config;
 pub mod example;
 pub mod http;
-pub mod app;
-pub mod render;
-pub mod read;
-pub mod tree;
-pub mod register;
-pub mod catalog;
-pub mod auth;
-pub mod access;
-pub mod query;
 pub mod plugin;
+pub mod query;
+pub mod read;
+pub mod register;
+pub mod render;
 pub mod source;
-pub mod config;
+pub mod tree;

@@ -37,7 +37,11 @@ impl RenderCache {
     /// A cache of so many bytes.
     pub fn new(bytes: u64) -> Self {
         const TYPICAL_BYTES: u64 = 1500;
-        RenderCache(Cache::with_weighter(usize::try_from(bytes / TYPICAL_BYTES).unwrap_or(1).max(1), bytes, ByBytes))
+        RenderCache(Cache::with_weighter(
+            usize::try_from(bytes / TYPICAL_BYTES).unwrap_or(1).max(1),
+            bytes,
+            ByBytes,
+        ))
     }
 
     /// The document, if the tree is still as it was.

@@ -60,9 +60,9 @@ pub mod prelude;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use serde_json;
 #[cfg(feature = "arrow")]
 pub use arrow;
+pub use serde_json;
 
 /// This crate's version; not the server's.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -93,7 +93,11 @@ impl Caller {
     /// # Errors
     /// What is missing.
     pub fn require(self, scope: Scope) -> Result<(), MissingScope> {
-        if self.scopes.contains(scope) { Ok(()) } else { Err(MissingScope { required: scope, had: self.scopes }) }
+        if self.scopes.contains(scope) {
+            Ok(())
+        } else {
+            Err(MissingScope { required: scope, had: self.scopes })
+        }
     }
 }
 

@@ -24,7 +24,8 @@ pub fn config(file: &Path) -> Result<()> {
 
 /// Serves the files of a folder.
 pub fn directory(folder: &Path, options: &ServeOptions, keep_ext: bool) -> Result<()> {
-    let folder = folder.canonicalize().with_context(|| format!("the folder {} cannot be served", folder.display()))?;
+    let folder =
+        folder.canonicalize().with_context(|| format!("the folder {} cannot be served", folder.display()))?;
     let args = TreeArgs { directory: Some(folder), keep_ext, ..TreeArgs::default() };
     let config = Config {
         trees: vec![TreeConfig { path: "/".into(), tree: "directory".into(), args }],
@@ -57,13 +58,16 @@ fn serve(config: &Config, plugins: &PluginsConfig) -> Result<()> {
     runtime.block_on(async {
         let booted = boot(config, plugins)?;
         let address = (config.uvicorn.host.as_str(), config.uvicorn.port);
-        let addresses: Vec<SocketAddr> = address.to_socket_addrs().context("[uvicorn] host is no address")?.collect();
+        let addresses: Vec<SocketAddr> =
+            address.to_socket_addrs().context("[uvicorn] host is no address")?.collect();
         let listener = TcpListener::bind(addresses.as_slice())
             .await
             .with_context(|| format!("cannot listen on {}:{}", address.0, address.1))?;
         announce(&booted, listener.local_addr()?);
         let plugins = booted.app.readers.tree.plugins().clone();
-        let served = axum::serve(NoDelay(listener), booted.router.into_make_service_with_connect_info::<Peer>()).with_graceful_shutdown(ended());
+        let served =
+            axum::serve(NoDelay(listener), booted.router.into_make_service_with_connect_info::<Peer>())
+                .with_graceful_shutdown(ended());
         let patience = async {
             ended().await;
             tokio::time::sleep(SHUTDOWN_PATIENCE).await;
@@ -111,7 +115,8 @@ impl Connected<IncomingStream<'_, NoDelay>> for Peer {
 fn init_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     // Already set where several servers run in one process, as in tests.
     let _ = log.try_init();
 }

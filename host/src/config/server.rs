@@ -233,7 +233,13 @@ pub struct LimitsConfig {
 
 impl Default for LimitsConfig {
     fn default() -> Self {
-        LimitsConfig { memory_mb: MEMORY_MB, whole_mb: 64, open_adapters: 256, metadata_cache_mb: 32, request_s: 120 }
+        LimitsConfig {
+            memory_mb: MEMORY_MB,
+            whole_mb: 64,
+            open_adapters: 256,
+            metadata_cache_mb: 32,
+            request_s: 120,
+        }
     }
 }
 
@@ -243,10 +249,12 @@ impl Config {
     /// # Errors
     /// File, line and the nearest key; a setting of a later version is refused by name.
     pub fn read(path: &Path) -> Result<(Config, PluginsConfig), ConfigError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.into(), source })?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.into(), source })?;
         let config: Config = toml::from_str(&text).map_err(|error| ConfigError::from_toml(path, &error))?;
-        config.refuse_later_settings().map_err(|message| ConfigError::Invalid { path: path.into(), message })?;
+        config
+            .refuse_later_settings()
+            .map_err(|message| ConfigError::Invalid { path: path.into(), message })?;
         let plugins = config.plugins_config(path)?;
         Ok((config, plugins))
     }
@@ -264,7 +272,9 @@ impl Config {
             ("authentication.tiled_admins", !self.authentication.tiled_admins.is_empty()),
         ];
         if let Some((name, _)) = later.iter().find(|(_, given)| *given) {
-            return Err(format!("`{name}` is not supported by this version of tiled-host: remove it from the file"));
+            return Err(format!(
+                "`{name}` is not supported by this version of tiled-host: remove it from the file"
+            ));
         }
         let python = [
             ("media_types", self.media_types.is_some()),
@@ -272,7 +282,9 @@ impl Config {
             ("specs.validator", self.specs.iter().any(|spec| spec.validator.is_some())),
         ];
         match python.iter().find(|(_, given)| *given) {
-            Some((name, _)) => Err(format!("`{name}` names Python code, which this server does not run: use a plugin")),
+            Some((name, _)) => {
+                Err(format!("`{name}` names Python code, which this server does not run: use a plugin"))
+            }
             None => Ok(()),
         }
     }
@@ -282,9 +294,12 @@ impl Config {
         let mut section = self.plugins.clone();
         if let Some(manifest) = section.remove("manifest") {
             let invalid = |message: &str| ConfigError::Invalid { path: path.into(), message: message.into() };
-            let name = manifest.as_str().ok_or_else(|| invalid("plugins.manifest must be the path of a file"))?;
+            let name =
+                manifest.as_str().ok_or_else(|| invalid("plugins.manifest must be the path of a file"))?;
             if !section.is_empty() || !self.plugin.is_empty() {
-                return Err(invalid("plugins.manifest stands alone: move the other plugin settings into that file"));
+                return Err(invalid(
+                    "plugins.manifest stands alone: move the other plugin settings into that file",
+                ));
             }
             let manifest = path.parent().unwrap_or(Path::new(".")).join(name);
             let text = std::fs::read_to_string(&manifest)
@@ -293,7 +308,10 @@ impl Config {
         }
         let mut document = toml::Table::new();
         document.insert("plugins".into(), section.into());
-        document.insert("plugin".into(), toml::Value::Array(self.plugin.iter().cloned().map(Into::into).collect()));
+        document.insert(
+            "plugin".into(),
+            toml::Value::Array(self.plugin.iter().cloned().map(Into::into).collect()),
+        );
         for (name, map) in [("formats", &self.formats), ("extensions", &self.extensions)] {
             let table: toml::Table = map.iter().map(|(k, v)| (k.clone(), v.clone().into())).collect();
             document.insert(name.into(), table.into());
@@ -326,7 +344,10 @@ mod tests {
     #[test]
     fn a_file_without_trees_is_enough() {
         assert_eq!(check(""), "0 trees");
-        assert_eq!(check("[[trees]]\npath = \"/\"\ntree = \"catalog\"\nargs = { uri = \"sqlite:///x\" }"), "1 trees");
+        assert_eq!(
+            check("[[trees]]\npath = \"/\"\ntree = \"catalog\"\nargs = { uri = \"sqlite:///x\" }"),
+            "1 trees"
+        );
     }
 
     #[test]

@@ -100,7 +100,9 @@ pub fn encoded_as(headers: &mut HeaderMap, encoding: &'static str) {
 fn sample_is_worthwhile(encoding: Encoding, bytes: &Bytes) -> bool {
     let from = bytes.len() / 2 - SAMPLE_BYTES.min(bytes.len()) / 2;
     let sample = &bytes[from..from + SAMPLE_BYTES.min(bytes.len())];
-    encoding.encode(sample).is_some_and(|small| (small.len() as f64) < sample.len() as f64 * WORTHWHILE_VALUES)
+    encoding
+        .encode(sample)
+        .is_some_and(|small| (small.len() as f64) < sample.len() as f64 * WORTHWHILE_VALUES)
 }
 
 fn accepted(headers: &HeaderMap) -> Option<Encoding> {

@@ -166,7 +166,13 @@ impl Documents<'_> {
         Resource { id: key.to_owned(), attributes, links, meta: None }
     }
 
-    async fn resource(&self, node: &Node, depth: u64, alone: bool, budget: &mut usize) -> TreeResult<Resource> {
+    async fn resource(
+        &self,
+        node: &Node,
+        depth: u64,
+        alone: bool,
+        budget: &mut usize,
+    ) -> TreeResult<Resource> {
         let shape = self.shape;
         let container = node.family == StructureFamily::Container;
         let family = (container || shape.has(FieldName::StructureFamily)).then_some(node.family);
@@ -174,7 +180,9 @@ impl Documents<'_> {
             ancestors: node.path[..node.path.len().saturating_sub(1)].to_vec(),
             structure_family: family,
             specs: shape.has(FieldName::Specs).then(|| node.specs.clone()),
-            access_tags: shape.has(FieldName::AccessTags).then(|| node.access_tags.clone().unwrap_or_default()),
+            access_tags: shape
+                .has(FieldName::AccessTags)
+                .then(|| node.access_tags.clone().unwrap_or_default()),
             ..Attributes::default()
         };
         if shape.has(FieldName::Metadata) {
@@ -189,7 +197,8 @@ impl Documents<'_> {
             }
             if shape.has(FieldName::Sorting) {
                 // The client reads inlined contents only in this order, and lists everything else itself.
-                let inlined = attributes.structure.as_ref().is_some_and(|structure| !structure["contents"].is_null());
+                let inlined =
+                    attributes.structure.as_ref().is_some_and(|structure| !structure["contents"].is_null());
                 attributes.sorting = Some(json!([{"key": if inlined { "_" } else { "" }, "direction": 1}]));
             }
         } else if shape.has(FieldName::Structure) {
@@ -207,7 +216,8 @@ impl Documents<'_> {
                 json!({"selected": *selected}).to_string()
             }
         };
-        RawValue::from_string(text).map_err(|e| Error::internal(format!("metadata of {}: {e}", node.key())).into())
+        RawValue::from_string(text)
+            .map_err(|e| Error::internal(format!("metadata of {}: {e}", node.key())).into())
     }
 
     /// Count and, for what is inside a file, the children themselves.
@@ -216,7 +226,8 @@ impl Documents<'_> {
         if !inlines || *budget == 0 {
             return Ok(json!({"contents": null, "count": self.count(node, alone).await?}));
         }
-        let request = ListRequest { limit: INLINED_CONTENTS_LIMIT, exact_count: true, ..ListRequest::default() };
+        let request =
+            ListRequest { limit: INLINED_CONTENTS_LIMIT, exact_count: true, ..ListRequest::default() };
         let page = self.tree.list(self.cx, node, self.caller, request).await?;
         // The client cannot iterate over contents with a broken child in them: it asks for the listing instead.
         let broken = page.entries.iter().any(|entry| matches!(entry, Entry::Broken(..)));
@@ -268,12 +279,23 @@ fn data_sources(node: &Node) -> TreeResult<Option<Value>> {
 }
 
 /// What a path segment may not carry as it is. Braces too: the client fills templates with `str.format`.
-const SEGMENT: &AsciiSet =
-    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'/').add(b'<').add(b'>').add(b'?').add(b'`').add(b'{').add(b'}');
+const SEGMENT: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'/')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'`')
+    .add(b'{')
+    .add(b'}');
 
 /// Segments as they stand in a URL.
 pub fn path_text(path: &[String]) -> String {
-    let encoded: Vec<String> = path.iter().map(|segment| utf8_percent_encode(segment, SEGMENT).to_string()).collect();
+    let encoded: Vec<String> =
+        path.iter().map(|segment| utf8_percent_encode(segment, SEGMENT).to_string()).collect();
     encoded.join("/")
 }
 

@@ -95,7 +95,8 @@ impl From<CatalogError> for HttpError {
             CatalogError::Query(error) => HttpError::bad_request(error.to_string()),
             CatalogError::Busy(seconds) => {
                 tracing::warn!("the catalog was locked for {seconds} s");
-                HttpError::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()).with_header(header::RETRY_AFTER, "1")
+                HttpError::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+                    .with_header(header::RETRY_AFTER, "1")
             }
             CatalogError::Collision { path } => HttpError::new(StatusCode::CONFLICT, format!("/{path}")),
             other => {
@@ -109,7 +110,9 @@ impl From<CatalogError> for HttpError {
 impl From<TreeError> for HttpError {
     fn from(error: TreeError) -> Self {
         match error {
-            TreeError::NoEntry(_) | TreeError::Family { .. } => HttpError::new(StatusCode::NOT_FOUND, error.to_string()),
+            TreeError::NoEntry(_) | TreeError::Family { .. } => {
+                HttpError::new(StatusCode::NOT_FOUND, error.to_string())
+            }
             TreeError::Scope(missing) => {
                 let challenge = format!("Bearer scope=\"{}\"", missing.required);
                 HttpError::new(StatusCode::UNAUTHORIZED, missing.to_string())

@@ -26,7 +26,8 @@ use crate::{
 /// # Errors
 /// `Internal` when it has no such form.
 pub async fn render(ask: &Ask, document: &impl Serialize) -> Result<Rendered, HttpError> {
-    let failed = |error: &dyn std::fmt::Display| HttpError::from(tiled_plugin_api::author::Error::internal(error));
+    let failed =
+        |error: &dyn std::fmt::Display| HttpError::from(tiled_plugin_api::author::Error::internal(error));
     let json = serde_json::to_vec(document).map_err(|e| failed(&e))?;
     let (content_type, bytes) = if ask.wants_msgpack() {
         let value: serde_json::Value = serde_json::from_slice(&json).map_err(|e| failed(&e))?;
@@ -45,7 +46,10 @@ pub async fn render(ask: &Ask, document: &impl Serialize) -> Result<Rendered, Ht
 
 /// A rendered document as a response, or 304.
 pub fn send(ask: &Ask, rendered: &Rendered) -> Response {
-    let mut response = if ask.header(header::IF_NONE_MATCH).is_some_and(|tag| tag.trim_matches('"') == rendered.etag) {
+    let mut response = if ask
+        .header(header::IF_NONE_MATCH)
+        .is_some_and(|tag| tag.trim_matches('"') == rendered.etag)
+    {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let mut response = Response::new(HttpBody::from(rendered.body.clone()));
@@ -123,7 +127,8 @@ fn streamed(
 
 /// `attachment; filename="…"`: the client takes the name from between the quotes.
 pub fn attachment(name: &str) -> HeaderValue {
-    let safe: String = name.chars().map(|c| if c.is_control() || c == '"' || c == '\\' { '_' } else { c }).collect();
+    let safe: String =
+        name.chars().map(|c| if c.is_control() || c == '"' || c == '\\' { '_' } else { c }).collect();
     HeaderValue::from_bytes(format!("attachment; filename=\"{safe}\"").as_bytes())
         .unwrap_or(HeaderValue::from_static("attachment"))
 }

@@ -66,7 +66,8 @@ impl Readers {
                 };
                 let slabs = self.slabs(reading, node, plan, values)?;
                 let taken = self.budget.take(plan.nbytes.min(self.whole_bytes)).await?;
-                let body = self.encode(reading.cx, serializer, request, || Ok(Payload::Array(slabs)), taken).await?;
+                let body =
+                    self.encode(reading.cx, serializer, request, || Ok(Payload::Array(slabs)), taken).await?;
                 Ok(self.finish(reading, etag, media_type, body))
             }
         }
@@ -108,7 +109,13 @@ impl Readers {
     }
 
     /// The values for a serializer, read on its thread.
-    fn slabs(&self, reading: &Reading<'_>, node: &Node, plan: &ArrayPlan, values: Values) -> TreeResult<Slabs> {
+    fn slabs(
+        &self,
+        reading: &Reading<'_>,
+        node: &Node,
+        plan: &ArrayPlan,
+        values: Values,
+    ) -> TreeResult<Slabs> {
         Ok(match values {
             Values::Adapter(opened, inner) => {
                 let parts = if plan.nbytes <= self.whole_bytes {
@@ -145,7 +152,11 @@ impl Readers {
     }
 }
 
-async fn read_values(cx: &tiled_plugin_api::author::Context, values: Values, part: Part) -> Result<OwnedBuffer> {
+async fn read_values(
+    cx: &tiled_plugin_api::author::Context,
+    values: Values,
+    part: Part,
+) -> Result<OwnedBuffer> {
     match values {
         Values::Adapter(opened, inner) => {
             opened.call(cx, move |adapter, cx| read_part(adapter, cx, &inner, &part)).await
@@ -171,6 +182,7 @@ fn tag(node: &Node, values: &Values, plan: &ArrayPlan, format: &Format) -> Optio
         Values::Adapter(opened, _) if opened.version_tells_all => opened.version,
         _ => return None,
     };
-    let digest = Digest::default().with(&version).with(&node.path).with(&plan.slice).with(format.media_type());
+    let digest =
+        Digest::default().with(&version).with(&node.path).with(&plan.slice).with(format.media_type());
     Some(digest.with(&plan.structure.shape).etag())
 }

@@ -29,7 +29,9 @@ impl Readers {
         for field in fields.iter().flatten() {
             let path = [node.path.as_slice(), std::slice::from_ref(field)].concat();
             match self.tree.find(reading.cx, &path, reading.caller, Scope::ReadData).await {
-                Err(TreeError::NoEntry(_)) => return Err(TreeError::invalid(format!("No such field {field}."))),
+                Err(TreeError::NoEntry(_)) => {
+                    return Err(TreeError::invalid(format!("No such field {field}.")));
+                }
                 other => other.map(drop)?,
             }
         }

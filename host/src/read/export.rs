@@ -84,7 +84,10 @@ impl Adapter for Walk {
             let one = |key: &String| {
                 Ok(Child { key: key.clone(), description: Some(describe(&self.find(key)?)), broken: None })
             };
-            return Ok(Children { count: fields.len() as u64, items: wanted.map(one).collect::<Result<_>>()? });
+            return Ok(Children {
+                count: fields.len() as u64,
+                items: wanted.map(one).collect::<Result<_>>()?,
+            });
         }
         let list = ListRequest {
             offset: request.offset,

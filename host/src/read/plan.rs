@@ -48,12 +48,14 @@ impl ArrayPlan {
                 tuple(&block_shape)
             ));
         };
-        let shifted = dims.iter().zip(&bounds).map(|(dim, (start, _))| SliceDim { start: dim.start + start, ..*dim });
+        let shifted =
+            dims.iter().zip(&bounds).map(|(dim, (start, _))| SliceDim { start: dim.start + start, ..*dim });
         Ok(Self::new(array, shifted.collect(), &kept))
     }
 
     fn new(array: &ArrayStructure, slice: Vec<SliceDim>, kept: &[bool]) -> TreeResult<Self> {
-        let shape: Vec<u64> = slice.iter().zip(kept).filter(|(_, kept)| **kept).map(|(dim, _)| dim.count).collect();
+        let shape: Vec<u64> =
+            slice.iter().zip(kept).filter(|(_, kept)| **kept).map(|(dim, _)| dim.count).collect();
         let dims = array.dims.as_ref().filter(|dims| dims.len() == kept.len()).map(|dims| {
             dims.iter().zip(kept).filter(|(_, kept)| **kept).map(|(name, _)| name.clone()).collect()
         });
@@ -64,7 +66,8 @@ impl ArrayPlan {
             dims,
             resizable: false,
         };
-        let nbytes = structure.nbytes().ok_or_else(|| TreeError::invalid("The array is too large to address"))?;
+        let nbytes =
+            structure.nbytes().ok_or_else(|| TreeError::invalid("The array is too large to address"))?;
         Ok(ArrayPlan { slice, structure, nbytes })
     }
 
@@ -73,7 +76,9 @@ impl ArrayPlan {
     /// # Errors
     /// The text for a 422.
     pub fn expect(&self, expected: Option<&[u64]>, of_block: bool) -> Result<(), String> {
-        let Some(expected) = expected.filter(|expected| *expected != self.structure.shape) else { return Ok(()) };
+        let Some(expected) = expected.filter(|expected| *expected != self.structure.shape) else {
+            return Ok(());
+        };
         let (expected, actual) = (tuple(expected), tuple(&self.structure.shape));
         Err(if of_block {
             format!(
@@ -81,7 +86,9 @@ impl ArrayPlan {
                  requested block and slice."
             )
         } else {
-            format!("The shape expected from the structure {expected} does not match the actual data shape {actual}")
+            format!(
+                "The shape expected from the structure {expected} does not match the actual data shape {actual}"
+            )
         })
     }
 }
@@ -155,7 +162,11 @@ mod tests {
     fn block(block: &[u64], slice: &str) -> String {
         let part = BlockPart { block: block.to_vec(), slice: NDSlice::parse(slice).unwrap() };
         match ArrayPlan::block(&array(), &part) {
-            Ok(plan) => format!("{} at {}", tuple(&plan.as_ref().unwrap().structure.shape), plan.unwrap().slice[1].start),
+            Ok(plan) => format!(
+                "{} at {}",
+                tuple(&plan.as_ref().unwrap().structure.shape),
+                plan.unwrap().slice[1].start
+            ),
             Err(text) => text,
         }
     }

@@ -145,7 +145,10 @@ mod tests {
     #[test]
     fn parts_end_where_chunks_end() {
         const MB: u64 = 1 << 20;
-        assert_eq!(check(&[50, MB], &[7, MB], ""), [(0, 14, 14 * MB), (14, 14, 14 * MB), (28, 14, 14 * MB), (42, 8, 8 * MB)]);
+        assert_eq!(
+            check(&[50, MB], &[7, MB], ""),
+            [(0, 14, 14 * MB), (14, 14, 14 * MB), (28, 14, 14 * MB), (42, 8, 8 * MB)]
+        );
         assert_eq!(check(&[50, MB], &[7, MB], "::-1")[0], (49, 15, 15 * MB));
         assert_eq!(check(&[40, MB], &[40, MB], ""), [(0, 16, 16 * MB), (16, 16, 16 * MB), (32, 8, 8 * MB)]);
     }

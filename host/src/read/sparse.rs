@@ -99,7 +99,10 @@ fn of_block(structure: &SparseStructure, part: &BlockPart) -> Result<TreeResult<
     let bounds = block_bounds(&structure.chunks, &structure.shape, &part.block)?;
     let shape: Vec<u64> = bounds.iter().map(|(_, length)| *length).collect();
     let Ok((slice, kept)) = part.slice.resolve(&shape) else {
-        return Err(format!("The slice is not valid for the shape {} of the requested block.", tuple(&shape)));
+        return Err(format!(
+            "The slice is not valid for the shape {} of the requested block.",
+            tuple(&shape)
+        ));
     };
     let counts = structure.chunks.iter().map(|lengths| lengths.len() as u64);
     let partition = counts.zip(&part.block).fold(0, |flat, (count, index)| flat * count + index);
@@ -133,7 +136,8 @@ fn select(rows: TableStream, selection: Selection) -> Result<TableStream, Error>
     let value = reader.schema().field_with_name("data").map(|field| field.data_type().clone());
     let value = value.map_err(|_| Error::invalid_data("a sparse array without a column `data`"))?;
     let kept = selection.kept.iter().filter(|kept| **kept).count();
-    let mut fields: Vec<Field> = (0..kept).map(|i| Field::new(format!("dim{i}"), ArrowType::UInt64, false)).collect();
+    let mut fields: Vec<Field> =
+        (0..kept).map(|i| Field::new(format!("dim{i}"), ArrowType::UInt64, false)).collect();
     fields.push(Field::new("data", value, true));
     let schema = Arc::new(Schema::new(fields));
     let out = schema.clone();
@@ -141,11 +145,17 @@ fn select(rows: TableStream, selection: Selection) -> Result<TableStream, Error>
     Ok(TableStream::from_reader(Box::new(arrow::array::RecordBatchIterator::new(batches, schema))))
 }
 
-fn select_batch(batch: &RecordBatch, selection: &Selection, schema: &Arc<Schema>) -> Result<RecordBatch, ArrowError> {
+fn select_batch(
+    batch: &RecordBatch,
+    selection: &Selection,
+    schema: &Arc<Schema>,
+) -> Result<RecordBatch, ArrowError> {
     let mut coordinates = Vec::with_capacity(selection.slice.len());
     for axis in 0..selection.slice.len() {
         let name = format!("dim{axis}");
-        let column = batch.column_by_name(&name).ok_or_else(|| ArrowError::SchemaError(format!("no column {name}")))?;
+        let column = batch
+            .column_by_name(&name)
+            .ok_or_else(|| ArrowError::SchemaError(format!("no column {name}")))?;
         coordinates.push(cast(column, &ArrowType::UInt64)?.as_primitive::<UInt64Type>().clone());
     }
     let inside = |row: usize| {
@@ -159,7 +169,8 @@ fn select_batch(batch: &RecordBatch, selection: &Selection, schema: &Arc<Schema>
             columns.push(filter(&moved, &mask)?);
         }
     }
-    let values = batch.column_by_name("data").ok_or_else(|| ArrowError::SchemaError("no column data".into()))?;
+    let values =
+        batch.column_by_name("data").ok_or_else(|| ArrowError::SchemaError("no column data".into()))?;
     columns.push(filter(values, &mask)?);
     RecordBatch::try_new(schema.clone(), columns)
 }

@@ -96,7 +96,10 @@ impl Adapters {
         version: u64,
     ) -> TreeResult<Opened> {
         let is_directory = source.assets.first().is_some_and(|asset| asset.is_directory);
-        let reader = self.plugins.reader_for_kind(&source.mimetype, is_directory).ok_or_else(|| unclaimed(row, &source.mimetype))?;
+        let reader = self
+            .plugins
+            .reader_for_kind(&source.mimetype, is_directory)
+            .ok_or_else(|| unclaimed(row, &source.mimetype))?;
         let name = file_name(&source);
         let version_tells_all = version != 0 && source.assets.iter().all(|asset| !asset.is_directory);
         let (mount, context) = (mount.clone(), cx.clone());
@@ -107,7 +110,8 @@ impl Adapters {
             opener.open(&context, request)
         };
         let adapter = reader.plugin.call(cx, opening).await;
-        let adapter = adapter.map_err(|error| if error.message.contains(&name) { error } else { error.within(&name) })?;
+        let adapter = adapter
+            .map_err(|error| if error.message.contains(&name) { error } else { error.within(&name) })?;
         Ok(Opened { adapter, reader, version, version_tells_all, mimetype, name })
     }
 }
@@ -129,7 +133,11 @@ fn request_of(mount: &Mount, source: DataSourceRow, host: Host) -> Result<OpenRe
     for asset in &source.assets {
         let Some(parameter) = asset.parameter.clone() else { continue };
         let opened = mount.options.roots.open_uri(&asset.data_uri)?;
-        assets.push(AssetSource { source: opened, parameter, num: asset.num.and_then(|n| u64::try_from(n).ok()) });
+        assets.push(AssetSource {
+            source: opened,
+            parameter,
+            num: asset.num.and_then(|n| u64::try_from(n).ok()),
+        });
     }
     if assets.is_empty() {
         return Err(Error::not_found("The data source has no assets"));

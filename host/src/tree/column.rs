@@ -34,7 +34,8 @@ impl Column {
             let column = batch.map_err(Error::from_arrow)?.column(0).clone();
             held += column.get_array_memory_size() as u64;
             if held > max_bytes {
-                let message = format!("The column would exceed {max_bytes} bytes. Read the table in partitions");
+                let message =
+                    format!("The column would exceed {max_bytes} bytes. Read the table in partitions");
                 return Err(Error::new(ErrorKind::TooLarge, message));
             }
             parts.push(column);
@@ -67,7 +68,10 @@ fn to_numpy(array: &ArrayRef, max_bytes: u64) -> Result<(DataType, Vec<u8>)> {
         T::Float64 => (DataType::native(Kind::Float, 8), floats_with_nan(array.as_primitive())),
         T::Float32 if gaps => {
             let floats = array.as_primitive::<arrow::datatypes::Float32Type>();
-            (DataType::native(Kind::Float, 4), floats.iter().flat_map(|v| v.unwrap_or(f32::NAN).to_le_bytes()).collect())
+            (
+                DataType::native(Kind::Float, 4),
+                floats.iter().flat_map(|v| v.unwrap_or(f32::NAN).to_le_bytes()).collect(),
+            )
         }
         T::Float16 if !gaps => plain(array, Kind::Float, 2)?,
         T::Float32 => plain(array, Kind::Float, 4)?,
@@ -94,7 +98,8 @@ fn plain(array: &ArrayRef, kind: Kind, itemsize: u64) -> Result<(DataType, Vec<u
     let width = itemsize as usize;
     let all = data.buffers().first().map_or(&[][..], |buffer| buffer.as_slice());
     let from = data.offset() * width;
-    let part = all.get(from..from + data.len() * width).ok_or_else(|| Error::internal("a short Arrow buffer"))?;
+    let part =
+        all.get(from..from + data.len() * width).ok_or_else(|| Error::internal("a short Arrow buffer"))?;
     Ok((DataType::native(kind, itemsize), part.to_vec()))
 }
 
@@ -144,7 +149,8 @@ fn text(array: &ArrayRef, max_bytes: u64) -> Result<(DataType, Vec<u8>)> {
     }
     let longest = values.iter().map(|value| value.chars().count()).max().unwrap_or(0).max(1);
     if (longest as u64).saturating_mul(values.len() as u64 * 4) > max_bytes {
-        let message = format!("The column as fixed-width text would exceed {max_bytes} bytes. Read the table instead");
+        let message =
+            format!("The column as fixed-width text would exceed {max_bytes} bytes. Read the table instead");
         return Err(Error::new(ErrorKind::TooLarge, message));
     }
     let mut out = Vec::with_capacity(longest * values.len() * 4);
@@ -182,6 +188,9 @@ mod tests {
     #[test]
     fn text_becomes_fixed_width() {
         let (kind, bytes) = check(Arc::new(StringArray::from(vec![Some("é"), Some("ab")])));
-        assert_eq!((kind.as_str(), bytes), ("<U2", vec![0xe9, 0, 0, 0, 0, 0, 0, 0, b'a', 0, 0, 0, b'b', 0, 0, 0]));
+        assert_eq!(
+            (kind.as_str(), bytes),
+            ("<U2", vec![0xe9, 0, 0, 0, 0, 0, 0, 0, b'a', 0, 0, 0, b'b', 0, 0, 0])
+        );
     }
 }

@@ -86,6 +86,9 @@ mod tests {
 
     #[test]
     fn a_missing_entry_is_named_as_tiled_names_it() {
-        assert_eq!(TreeError::NoEntry(vec!["a".into(), "it's".into()]).to_string(), "No such entry: ['a', \"it's\"]");
+        assert_eq!(
+            TreeError::NoEntry(vec!["a".into(), "it's".into()]).to_string(),
+            "No such entry: ['a', \"it's\"]"
+        );
     }
 }

@@ -18,7 +18,13 @@ impl Tree {
     ///
     /// # Errors
     /// `Scope` before anything is looked up; `NoEntry`; `Data` when it is inside a file that cannot be opened.
-    pub async fn find(&self, cx: &Context, path: &[String], caller: Caller, scope: Scope) -> TreeResult<Node> {
+    pub async fn find(
+        &self,
+        cx: &Context,
+        path: &[String],
+        caller: Caller,
+        scope: Scope,
+    ) -> TreeResult<Node> {
         caller.require(scope)?;
         let Some(mount) = self.mounts.iter().find(|mount| path.starts_with(&mount.path)) else {
             return self.above(path);
@@ -27,7 +33,10 @@ impl Tree {
         let full: Vec<&str> = mount.options.mount_node.iter().chain(below).map(String::as_str).collect();
         catch_up(mount, &full).await?;
         let missing = || TreeError::NoEntry(path.to_vec());
-        let (row, consumed) = mount.catalog.lookup_from(ROOT, &full, Some(self.exact_count_limit.saturating_add(1)))?.ok_or_else(missing)?;
+        let (row, consumed) = mount
+            .catalog
+            .lookup_from(ROOT, &full, Some(self.exact_count_limit.saturating_add(1)))?
+            .ok_or_else(missing)?;
         if consumed < mount.options.mount_node.len() {
             return Err(missing());
         }

@@ -81,7 +81,9 @@ impl Tree {
         }
         match &node.place {
             Place::Above(keys) => self.list_above(cx, node, keys, caller, &request).await,
-            Place::Row(mount, row) if row.data_source.is_none() => self.list_rows(node, mount, row, request).await,
+            Place::Row(mount, row) if row.data_source.is_none() => {
+                self.list_rows(node, mount, row, request).await
+            }
             _ => self.list_in_file(cx, node, request).await,
         }
     }
@@ -122,7 +124,9 @@ impl Tree {
             for child in page.rows {
                 let above = match &child.ancestors {
                     // Of deep searches: from the catalog's root, which is not the tree's.
-                    Some(ancestors) => mount.path.iter().chain(ancestors.iter().skip(hidden)).cloned().collect(),
+                    Some(ancestors) => {
+                        mount.path.iter().chain(ancestors.iter().skip(hidden)).cloned().collect()
+                    }
                     None => path.clone(),
                 };
                 let path = [above, vec![child.key.clone()]].concat();
@@ -148,7 +152,8 @@ impl Tree {
         let below = inner.clone();
         let children = opened.call(cx, move |adapter, _| adapter.children(&below, &asked)).await?;
         if everything && children.count > MAX_SEARCHED_IN_FILE {
-            let message = format!("{} children inside a file are too many to search: list them", children.count);
+            let message =
+                format!("{} children inside a file are too many to search: list them", children.count);
             return Err(Error::new(ErrorKind::TooLarge, message).into());
         }
         let count = children.count;
@@ -197,7 +202,10 @@ impl Tree {
 fn in_memory(mut nodes: Vec<Node>, broken: Vec<(String, String)>, request: &ListRequest) -> Listing {
     nodes.retain(|node| {
         let metadata = node.metadata_value();
-        request.filters.iter().all(|filter| query::matches(filter, node.key(), node.family, &node.specs, &metadata))
+        request
+            .filters
+            .iter()
+            .all(|filter| query::matches(filter, node.key(), node.family, &node.specs, &metadata))
     });
     let keyed = nodes.into_iter().map(|node| (node.metadata_value(), node));
     let mut keyed: Vec<(serde_json::Value, Node)> = keyed.collect();
@@ -221,7 +229,11 @@ fn page_request(request: &ListRequest) -> PageRequest {
         start: request.cursor.map_or(Start::Offset(request.offset), Start::Cursor),
         limit: request.limit,
         content: if request.keys_only { Content::Keys } else { Content::Structures },
-        counting: if request.exact_count { Counting::Exact } else { Counting::UpTo(request.exact_count_limit) },
+        counting: if request.exact_count {
+            Counting::Exact
+        } else {
+            Counting::UpTo(request.exact_count_limit)
+        },
         children: (!request.keys_only).then(|| request.exact_count_limit.saturating_add(1)),
     }
 }

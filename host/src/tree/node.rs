@@ -48,9 +48,8 @@ pub struct Node {
 impl Node {
     pub(super) fn of_row(path: Vec<String>, mount: Arc<Mount>, row: NodeRow) -> TreeResult<Self> {
         let structure = match &row.structure {
-            Some(text) if row.structure_family != StructureFamily::Container => {
-                serde_json::from_str(text).map_err(|e| Error::internal(format!("structure of node {}: {e}", row.id)))?
-            }
+            Some(text) if row.structure_family != StructureFamily::Container => serde_json::from_str(text)
+                .map_err(|e| Error::internal(format!("structure of node {}: {e}", row.id)))?,
             _ => Value::Null,
         };
         let is_root = row.parent.is_none();

@@ -35,7 +35,10 @@ struct Export {
 }
 
 fn number<T: ?Sized>(offered: &[Arc<T>], id: u32) -> Result<Arc<T>> {
-    offered.get(id as usize).cloned().ok_or_else(|| Error::internal(format!("nothing is offered under number {id}")))
+    offered
+        .get(id as usize)
+        .cloned()
+        .ok_or_else(|| Error::internal(format!("nothing is offered under number {id}")))
 }
 
 impl AbiPlugin for Export {

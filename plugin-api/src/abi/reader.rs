@@ -25,7 +25,12 @@ pub trait AbiReader: Send + Sync {
     fn sniff(&self, source: SourceObject, head: RSlice<'_, u8>) -> u32;
     /// JSON of `OpenHead`; the sources in the order of its assets.
     #[sabi(last_prefix_field)]
-    fn open(&self, cx: ContextObject, head: RStr<'_>, sources: RVec<SourceObject>) -> AbiResult<AdapterObject>;
+    fn open(
+        &self,
+        cx: ContextObject,
+        head: RStr<'_>,
+        sources: RVec<SourceObject>,
+    ) -> AbiResult<AdapterObject>;
 }
 
 pub type ReaderObject = AbiReader_TO<'static, RBox<()>>;
@@ -46,7 +51,9 @@ struct AssetHead {
 }
 
 /// A request as JSON and its sources.
-pub(super) fn export_open(request: OpenRequest) -> Result<(abi_stable::std_types::RString, RVec<SourceObject>)> {
+pub(super) fn export_open(
+    request: OpenRequest,
+) -> Result<(abi_stable::std_types::RString, RVec<SourceObject>)> {
     let head = OpenHead {
         mimetype: request.mimetype,
         structure: request.structure,
@@ -90,7 +97,12 @@ impl AbiReader for Export {
         guard_or(0, || self.reader.sniff(&import_source(source), head.as_slice()))
     }
 
-    fn open(&self, cx: ContextObject, head: RStr<'_>, sources: RVec<SourceObject>) -> AbiResult<AdapterObject> {
+    fn open(
+        &self,
+        cx: ContextObject,
+        head: RStr<'_>,
+        sources: RVec<SourceObject>,
+    ) -> AbiResult<AdapterObject> {
         guard("open", || {
             let request = import_open(head.as_str(), sources, &self.host)?;
             let adapter = self.reader.open(&import_context(cx), request)?;

@@ -39,7 +39,9 @@ impl RootModule for PluginModuleRef {
 }
 
 /// The module of a plugin, from the function that the macro generates.
-pub fn root_module(create: extern "C" fn(HostObject, RStr<'_>) -> AbiResult<PluginObject>) -> PluginModuleRef {
+pub fn root_module(
+    create: extern "C" fn(HostObject, RStr<'_>) -> AbiResult<PluginObject>,
+) -> PluginModuleRef {
     PluginModule { create }.leak_into_prefix()
 }
 

@@ -61,7 +61,11 @@ impl AbiSource for Export {
 
     fn local_path(&self) -> ROption<RString> {
         guard_or(ROption::RNone, || {
-            self.0.local_path().and_then(|path| path.into_os_string().into_string().ok()).map(RString::from).into()
+            self.0
+                .local_path()
+                .and_then(|path| path.into_os_string().into_string().ok())
+                .map(RString::from)
+                .into()
         })
     }
 
@@ -92,7 +96,11 @@ impl ByteSource for Foreign {
     fn read_at(&self, offset: u64, out: &mut [u8]) -> Result<usize> {
         let room = out.len();
         let got = take(self.0.read_at(offset, out.into()))?;
-        if got > room { Err(Error::internal("read_at gave more bytes than there was room for")) } else { Ok(got) }
+        if got > room {
+            Err(Error::internal("read_at gave more bytes than there was room for"))
+        } else {
+            Ok(got)
+        }
     }
 
     fn list(&self, below: &str) -> Result<Vec<Entry>> {

@@ -27,7 +27,7 @@ mod arrow_side {
         array::{RecordBatch, RecordBatchReader},
         datatypes::SchemaRef,
         error::ArrowError,
-        ffi_stream::{RecordBatchStreamReader, FFI_ArrowArrayStream},
+        ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader},
     };
 
     use super::super::guard::{Guarded, panic_error};

@@ -30,7 +30,12 @@ pub trait AbiWriter: Send + Sync {
     /// JSON of `CreateRequest` to JSON of `Created`.
     fn create(&self, cx: ContextObject, request: RStr<'_>) -> AbiResult<RString>;
     /// As `AbiReader::open`.
-    fn open(&self, cx: ContextObject, head: RStr<'_>, sources: RVec<SourceObject>) -> AbiResult<StorageObject>;
+    fn open(
+        &self,
+        cx: ContextObject,
+        head: RStr<'_>,
+        sources: RVec<SourceObject>,
+    ) -> AbiResult<StorageObject>;
     #[sabi(last_prefix_field)]
     fn delete(&self, cx: ContextObject, head: RStr<'_>, sources: RVec<SourceObject>) -> AbiResult<()>;
 }
@@ -65,7 +70,12 @@ impl AbiWriter for ExportWriter {
         guard("create", || to_json(&self.writer.create(&import_context(cx), &from_json(request.as_str())?)?))
     }
 
-    fn open(&self, cx: ContextObject, head: RStr<'_>, sources: RVec<SourceObject>) -> AbiResult<StorageObject> {
+    fn open(
+        &self,
+        cx: ContextObject,
+        head: RStr<'_>,
+        sources: RVec<SourceObject>,
+    ) -> AbiResult<StorageObject> {
         guard("Writer::open", || {
             let request = import_open(head.as_str(), sources, &self.host)?;
             let storage = self.writer.open(&import_context(cx), request)?;
@@ -156,7 +166,8 @@ impl Storage for ForeignStorage {
         payload: Payload,
     ) -> Result<Option<Value>> {
         let request = to_json(request)?;
-        let answer = self.0.write(export_context(cx), request.as_rstr(), slice.into(), export_payload(payload));
+        let answer =
+            self.0.write(export_context(cx), request.as_rstr(), slice.into(), export_payload(payload));
         take(answer)?.into_option().map(|text| from_json(&text)).transpose()
     }
 

@@ -49,7 +49,11 @@ impl Context {
     /// # Errors
     /// `Cancelled` when the work is no longer wanted.
     pub fn check(&self) -> Result<()> {
-        if self.is_cancelled() { Err(Error::new(ErrorKind::Cancelled, "The request was cancelled")) } else { Ok(()) }
+        if self.is_cancelled() {
+            Err(Error::new(ErrorKind::Cancelled, "The request was cancelled"))
+        } else {
+            Ok(())
+        }
     }
 }
 

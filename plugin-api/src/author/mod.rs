@@ -30,4 +30,4 @@ pub use sink::{ByteSink, Sink};
 pub use source::{ByteSource, Entry, Source};
 #[cfg(feature = "arrow")]
 pub use table::{encode_schema, one_batch, schema_uri, table_structure};
-pub use writer::{Created, CreateRequest, CreatedAsset, Storage, WriteRequest, Writer};
+pub use writer::{CreateRequest, Created, CreatedAsset, Storage, WriteRequest, Writer};

@@ -16,7 +16,8 @@ use crate::model::TableStructure;
 pub fn encode_schema(schema: &Schema) -> Result<Vec<u8>> {
     let options = IpcWriteOptions::default();
     let mut tracker = DictionaryTracker::new(true);
-    let data = IpcDataGenerator::default().schema_to_bytes_with_dictionary_tracker(schema, &mut tracker, &options);
+    let data =
+        IpcDataGenerator::default().schema_to_bytes_with_dictionary_tracker(schema, &mut tracker, &options);
     let mut bytes = Vec::new();
     write_message(&mut bytes, data, &options).map_err(Error::internal)?;
     Ok(bytes)
@@ -45,7 +46,8 @@ pub fn table_structure(schema: &Schema, npartitions: u64) -> Result<TableStructu
 }
 
 fn index_columns(schema: &Schema) -> Vec<String> {
-    let pandas = schema.metadata().get("pandas").and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
+    let pandas =
+        schema.metadata().get("pandas").and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
     let listed = pandas.as_ref().and_then(|pandas| pandas.get("index_columns")?.as_array());
     listed.into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned)).collect()
 }
@@ -59,7 +61,8 @@ pub fn one_batch(batch: RecordBatch) -> TableStream {
 fn push_base64(out: &mut String, bytes: &[u8]) {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for group in bytes.chunks(3) {
-        let word = group.iter().fold(0_u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
+        let word =
+            group.iter().fold(0_u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
         for i in 0..4 {
             let letter = LETTERS[(word >> (18 - 6 * i) & 63) as usize];
             out.push(if i <= group.len() { letter as char } else { '=' });
@@ -73,7 +76,8 @@ mod tests {
 
     #[test]
     fn base64_is_padded() {
-        for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
+        for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")]
+        {
             let mut out = String::new();
             push_base64(&mut out, bytes.as_bytes());
             assert_eq!(out, text);

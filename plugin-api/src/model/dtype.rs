@@ -139,7 +139,8 @@ impl DataType {
 
     /// A type in the given byte order, which is dropped where it has no meaning.
     pub fn ordered(kind: Kind, itemsize: u64, order: Endianness) -> Self {
-        let orderless = matches!(kind, Kind::Bool | Kind::Bytes | Kind::Void) || (itemsize == 1 && kind != Kind::Unicode);
+        let orderless =
+            matches!(kind, Kind::Bool | Kind::Bytes | Kind::Void) || (itemsize == 1 && kind != Kind::Unicode);
         let endianness = if orderless { Endianness::NotApplicable } else { order };
         DataType::Builtin { endianness, kind, itemsize, dt_units: None }
     }

@@ -182,7 +182,15 @@ mod tests {
             Ok((dims, kept)) => dims
                 .iter()
                 .zip(kept)
-                .map(|(d, k)| format!("{}{}x{}{}", d.start, if d.step < 0 { "-" } else { "+" }, d.count, if k { "" } else { "!" }))
+                .map(|(d, k)| {
+                    format!(
+                        "{}{}x{}{}",
+                        d.start,
+                        if d.step < 0 { "-" } else { "+" },
+                        d.count,
+                        if k { "" } else { "!" }
+                    )
+                })
                 .collect::<Vec<_>>()
                 .join(" "),
         }

@@ -10,8 +10,8 @@ use std::{
 use crate::{
     author::{
         Adapter, AssetSource, ByteSink, ByteSource, Context, EncodeRequest, Entry, Error, ErrorKind, Host,
-        HostServices, Level, OpenRequest, OwnedBuffer, Payload, Reader, Result, Serializer, Sink, Slab, SlabStream,
-        Slabs, Source,
+        HostServices, Level, OpenRequest, OwnedBuffer, Payload, Reader, Result, Serializer, Sink, Slab,
+        SlabStream, Slabs, Source,
     },
     model::{ArrayStructure, SliceDim},
 };
@@ -133,10 +133,20 @@ pub fn open_request(mimetype: &str, paths: &[&Path]) -> Result<OpenRequest> {
     let mut assets = Vec::new();
     for (num, path) in paths.iter().enumerate() {
         let parameter = if several { "data_uris" } else { "data_uri" }.to_owned();
-        assets.push(AssetSource { source: FileSource::open(path)?, parameter, num: several.then_some(num as u64) });
+        assets.push(AssetSource {
+            source: FileSource::open(path)?,
+            parameter,
+            num: several.then_some(num as u64),
+        });
     }
     let host = TestHost::below(root);
-    Ok(OpenRequest { mimetype: mimetype.into(), structure: None, parameters: serde_json::Map::new(), assets, host })
+    Ok(OpenRequest {
+        mimetype: mimetype.into(),
+        structure: None,
+        parameters: serde_json::Map::new(),
+        assets,
+        host,
+    })
 }
 
 /// Opens one file.

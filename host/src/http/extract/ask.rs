@@ -106,7 +106,10 @@ impl Ask {
 /// Where it is not known, the client counts as far.
 fn is_near(parts: &Parts) -> bool {
     let peer = parts.extensions.get::<ConnectInfo<Peer>>();
-    let forwarded = parts.headers.keys().any(|name| name == header::FORWARDED || name.as_str().starts_with("x-forwarded-"));
+    let forwarded = parts
+        .headers
+        .keys()
+        .any(|name| name == header::FORWARDED || name.as_str().starts_with("x-forwarded-"));
     peer.is_some_and(|ConnectInfo(Peer(address))| address.ip().is_loopback()) && !forwarded
 }
 
@@ -153,7 +156,8 @@ pub fn root_url(headers: &HeaderMap, root_path: &str) -> String {
 /// Kept when it is a UUID of version 4, else made up: 16 hex digits.
 pub fn request_id(headers: &HeaderMap) -> String {
     let given = headers.get("x-tiled-request-id").and_then(|value| value.to_str().ok());
-    let given = given.and_then(|text| uuid::Uuid::parse_str(text).ok()).filter(|id| id.get_version_num() == 4);
+    let given =
+        given.and_then(|text| uuid::Uuid::parse_str(text).ok()).filter(|id| id.get_version_num() == 4);
     given.map_or_else(|| format!("{:016x}", rand::random::<u64>()), |id| id.to_string())
 }
 
@@ -189,6 +193,8 @@ mod tests {
     #[test]
     fn old_clients_are_told_apart() {
         assert!(is_too_old("0.1.0a103") && is_too_old("0.0.9"));
-        assert!(!is_too_old("0.1.0a104") && !is_too_old("0.2.20") && !is_too_old("0.1.0b1") && !is_too_old("x"));
+        assert!(
+            !is_too_old("0.1.0a104") && !is_too_old("0.2.20") && !is_too_old("0.1.0b1") && !is_too_old("x")
+        );
     }
 }

@@ -72,10 +72,16 @@ impl Params {
             HttpError::validation("query", name, kind, &message, Value::String(text.to_owned()))
         };
         let number: i128 = text.trim().parse().map_err(|_| {
-            refuse("int_parsing", "Input should be a valid integer, unable to parse string as an integer".into())
+            refuse(
+                "int_parsing",
+                "Input should be a valid integer, unable to parse string as an integer".into(),
+            )
         })?;
         if number < i128::from(least) {
-            return Err(refuse("greater_than_equal", format!("Input should be greater than or equal to {least}")));
+            return Err(refuse(
+                "greater_than_equal",
+                format!("Input should be greater than or equal to {least}"),
+            ));
         }
         if number > i128::from(most) {
             return Err(refuse("less_than_equal", format!("Input should be less than or equal to {most}")));

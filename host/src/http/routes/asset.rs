@@ -49,10 +49,15 @@ pub async fn bytes(State(app): State<App>, ask: Ask) -> Result<Response, HttpErr
         (true, Some(path)) => {
             let inside = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
             if !inside {
-                return Err(HttpError::bad_request("relative_path query parameter must be a *relative* path"));
+                return Err(HttpError::bad_request(
+                    "relative_path query parameter must be a *relative* path",
+                ));
             }
             let below = path.to_owned();
-            (blocking(move || source.child(&below)).await?, path.rsplit('/').next().unwrap_or_default().to_owned())
+            (
+                blocking(move || source.child(&below)).await?,
+                path.rsplit('/').next().unwrap_or_default().to_owned(),
+            )
         }
         (false, None) => {
             let name = source.name();
@@ -79,7 +84,10 @@ pub async fn manifest(State(app): State<App>, ask: Ask) -> Result<Response, Http
                     found.push(path.to_string_lossy().into_owned());
                 }
                 if found.len() + folders.len() > MANIFEST_LIMIT {
-                    return Err(Error::new(tiled_plugin_api::author::ErrorKind::TooLarge, "The manifest is too long"));
+                    return Err(Error::new(
+                        tiled_plugin_api::author::ErrorKind::TooLarge,
+                        "The manifest is too long",
+                    ));
                 }
             }
         }
@@ -102,7 +110,8 @@ async fn find(app: &App, ask: &Ask) -> Result<(Source, AssetRow), HttpError> {
     };
     let Place::Row(mount, row) = &node.place else { return Err(absent()) };
     let sources = mount.catalog.data_sources(row.id)?;
-    let asset = sources.into_iter().flat_map(|source| source.assets).find(|asset| u64::try_from(asset.id) == Ok(id));
+    let asset =
+        sources.into_iter().flat_map(|source| source.assets).find(|asset| u64::try_from(asset.id) == Ok(id));
     let asset = asset.ok_or_else(absent)?;
     Ok((open(mount, &asset).await?, asset))
 }

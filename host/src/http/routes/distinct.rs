@@ -39,7 +39,8 @@ fn shown(found: DistinctResult, counts: bool) -> Value {
         let each = |v: DistinctValue| json!({"value": v.value, "count": counts.then_some(v.count)});
         values.into_iter().map(each).collect()
     };
-    let metadata: Map<String, Value> = found.metadata.into_iter().map(|(path, values)| (path, list(values))).collect();
+    let metadata: Map<String, Value> =
+        found.metadata.into_iter().map(|(path, values)| (path, list(values))).collect();
     json!({
         "metadata": if metadata.is_empty() { Value::Null } else { Value::Object(metadata) },
         "structure_families": found.structure_families.map(list),

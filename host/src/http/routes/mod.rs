@@ -25,9 +25,16 @@ fn names(body: &Bytes) -> Result<Option<Vec<String>>, HttpError> {
         return Ok(None);
     }
     let refuse = |input: Value| {
-        HttpError::validation("body", "names", "list_type", "Input should be a valid list of strings or null", input)
+        HttpError::validation(
+            "body",
+            "names",
+            "list_type",
+            "Input should be a valid list of strings or null",
+            input,
+        )
     };
-    let value: Value = serde_json::from_slice(body).map_err(|error| refuse(Value::String(error.to_string())))?;
+    let value: Value =
+        serde_json::from_slice(body).map_err(|error| refuse(Value::String(error.to_string())))?;
     match value {
         Value::Null => Ok(None),
         other => serde_json::from_value(other.clone()).map(Some).map_err(|_| refuse(other)),

@@ -27,12 +27,14 @@ pub async fn revisions(State(app): State<App>, ask: Ask) -> Result<Response, Htt
     let mut data = Vec::new();
     for revision in shown.take(usize::try_from(limit).unwrap_or(0)) {
         let metadata: Value = serde_json::from_str(&revision.metadata).unwrap_or_default();
-        let attributes = json!({"metadata": metadata, "specs": revision.specs, "time_updated": revision.time_updated});
+        let attributes =
+            json!({"metadata": metadata, "specs": revision.specs, "time_updated": revision.time_updated});
         data.push(json!({"revision_number": revision.revision_number, "attributes": attributes}));
     }
     let url = format!("{}/revisions/{}", ask.base_url(), path_text(&node.path));
     let at = |offset: u64| format!("{url}?page[offset]={offset}&page[limit]={limit}");
     let next = (offset + limit < count && limit > 0).then(|| at(offset + limit));
     let links = json!({"self": at(offset), "first": at(0), "next": next});
-    respond::document(&ask, &json!({"data": data, "error": null, "links": links, "meta": {"count": count}})).await
+    respond::document(&ask, &json!({"data": data, "error": null, "links": links, "meta": {"count": count}}))
+        .await
 }
