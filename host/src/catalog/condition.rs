@@ -34,6 +34,7 @@ pub(super) fn condition(sql: &mut Sql, query: &Query) -> String {
             let asked = sql.bind(scalar(value));
             format!("({of_type} AND {} {} {asked})", d.scalar(&path), operator.symbol())
         }
+        Query::In { values, .. } if values.is_empty() => "1 = 0".to_owned(),
         Query::In { key, values } => {
             let path = sql.bind(d.path(key));
             equal_to_any(sql, &path, values)
@@ -74,7 +75,6 @@ fn within(sql: &mut Sql, query: &Query) -> String {
             let asked = sql.bind(Param::Text(value.to_string()));
             d.contains(&path, &asked)
         }
-        Query::In { values, .. } if values.is_empty() => "1 = 0".to_owned(),
         Query::Like { key, pattern } => {
             let path = sql.bind(d.path(key));
             let asked = sql.bind(Param::Text(pattern.clone()));
