@@ -5,7 +5,7 @@ use std::sync::Arc;
 use abi_stable::{
     StableAbi, sabi_trait,
     sabi_trait::TD_Opaque,
-    std_types::{RBox, ROption},
+    std_types::{RBox, ROption, RString},
 };
 
 use super::{
@@ -51,13 +51,21 @@ impl SlabStream for ForeignSlabs {
     }
 }
 
-/// Exactly one of the three gives something, once. A later minor may add a fourth.
+#[repr(C)]
+#[derive(StableAbi)]
+pub struct AbiBody {
+    pub media_type: RString,
+    pub bytes: OwnedBuffer,
+}
+
+/// Exactly one of the four gives something, once. A later minor may add a fifth.
 #[sabi_trait]
 pub trait AbiPayload: Send {
     fn take_slabs(&mut self) -> ROption<SlabsObject>;
     fn take_table(&mut self) -> ROption<TableStream>;
-    #[sabi(last_prefix_field)]
     fn take_node(&mut self) -> ROption<AdapterObject>;
+    #[sabi(last_prefix_field)]
+    fn take_body(&mut self) -> ROption<AbiBody>;
 }
 
 pub type PayloadObject = AbiPayload_TO<'static, RBox<()>>;
@@ -66,6 +74,7 @@ struct Export {
     slabs: Option<Slabs>,
     table: Option<TableStream>,
     node: Option<Arc<dyn crate::author::Adapter>>,
+    body: Option<AbiBody>,
 }
 
 impl AbiPayload for Export {
@@ -82,14 +91,21 @@ impl AbiPayload for Export {
         let node = self.node.take();
         guard_or(ROption::RNone, || node.map(export_adapter).into())
     }
+
+    fn take_body(&mut self) -> ROption<AbiBody> {
+        self.body.take().into()
+    }
 }
 
 pub(super) fn export_payload(payload: Payload) -> PayloadObject {
-    let mut export = Export { slabs: None, table: None, node: None };
+    let mut export = Export { slabs: None, table: None, node: None, body: None };
     match payload {
         Payload::Array(slabs) => export.slabs = Some(slabs),
         Payload::Table(table) => export.table = Some(table),
         Payload::Node(node) => export.node = Some(node),
+        Payload::Body { media_type, bytes } => {
+            export.body = Some(AbiBody { media_type: media_type.into(), bytes });
+        }
     }
     AbiPayload_TO::from_value(export, TD_Opaque)
 }
@@ -101,8 +117,11 @@ pub(super) fn import_payload(mut object: PayloadObject) -> Result<Payload> {
     if let ROption::RSome(table) = object.take_table() {
         return Ok(Payload::Table(table));
     }
-    match object.take_node() {
-        ROption::RSome(node) => Ok(Payload::Node(Arc::new(ForeignAdapter::new(node)))),
+    if let ROption::RSome(node) = object.take_node() {
+        return Ok(Payload::Node(Arc::new(ForeignAdapter::new(node))));
+    }
+    match object.take_body() {
+        ROption::RSome(body) => Ok(Payload::Body { media_type: body.media_type.into(), bytes: body.bytes }),
         ROption::RNone => Err(Error::unsupported("this kind of payload")),
     }
 }

@@ -72,7 +72,8 @@ impl Drop for TableStream {
     }
 }
 
-/// What a serializer encodes or a storage writes.
+/// What a serializer encodes or a storage writes. Later versions may know more kinds.
+#[non_exhaustive]
 pub enum Payload {
     /// Elements of an array.
     Array(Slabs),
@@ -80,4 +81,12 @@ pub enum Payload {
     Table(TableStream),
     /// A whole node to walk and read: containers, awkward and ragged arrays. The node is at the empty path.
     Node(Arc<dyn Adapter>),
+    /// Only to storages: what the client sent, in a form that the host does not take apart (the zip of an awkward or
+    /// ragged array).
+    Body {
+        /// As the client names it, without parameters: `application/zip`.
+        media_type: String,
+        /// The whole body.
+        bytes: OwnedBuffer,
+    },
 }

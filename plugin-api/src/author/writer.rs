@@ -17,14 +17,16 @@ pub struct CreateRequest {
     pub structure: Value,
     /// The data source's parameters as the client gave them.
     pub parameters: Map<String, Value>,
-    /// Where to keep it: a URI below one of the writable storages, not yet there.
+    /// Where to keep it. Files: a URI that is not there yet, below one of the writable storages (a storage that needs one
+    /// file may add a suffix to the last part). Databases: the storage's own URI, with user and password.
     pub storage_uri: String,
 }
 
 /// An asset that `create` made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreatedAsset {
-    /// Where it is.
+    /// Where it is. Without password: the host knows its storages by the URI without it, and gives the one with it to
+    /// [`Writer::open`] and to readers.
     pub data_uri: String,
     /// Whether it is a directory.
     pub is_directory: bool,
@@ -51,16 +53,20 @@ pub struct Created {
     pub assets: Vec<CreatedAsset>,
 }
 
-/// Which part to write.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// Which part to write. The default is the whole.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct WriteRequest {
     /// Tables: the partition; `None` for the whole table.
     #[serde(default)]
     pub partition: Option<u64>,
+    /// Sparse and ragged arrays: the block's place among the blocks; `None` for the whole array. Dense arrays have the
+    /// slice instead.
+    #[serde(default)]
+    pub block: Option<Vec<u64>>,
     /// Arrays: the shape after an extension that this write makes; `None` to stay within.
     #[serde(default)]
     pub extend_to: Option<Vec<u64>>,
-    /// Tables: add to the partition instead of replacing it.
+    /// Tables: add to the partition instead of replacing it. Ragged arrays: add rows at the end.
     #[serde(default)]
     pub append: bool,
 }
@@ -86,7 +92,10 @@ pub trait Writer: Send + Sync + 'static {
     fn delete(&self, cx: &Context, request: OpenRequest) -> Result<()>;
 }
 
-/// Opened storage. A write is visible to readers, and safe from a crash, when `commit` has returned.
+/// Opened storage. A write is visible to readers, and safe from a crash, when `commit` has returned: files are written
+/// beside, synced and renamed into place, their directory synced. The host calls `write`, `prepare`, `commit` once each, and
+/// `abort` after a failure. It lets writes of disjoint blocks and partitions of one data source run side by side, each on
+/// a storage of its own; a write that extends or appends, or that covers the whole, runs alone.
 pub trait Storage: Send + Sync {
     /// Writes one part and gives the new structure where it changed.
     ///

@@ -59,7 +59,7 @@ pub fn table_rows(cx: &Context, request: &EncodeRequest, payload: Payload) -> Re
     let reader: Box<dyn RecordBatchReader + Send> = match payload {
         Payload::Table(stream) => Box::new(stream.into_reader()?),
         Payload::Node(node) => dataset::table(cx, node, request.fields.as_deref())?,
-        Payload::Array(_) => {
+        _ => {
             let message = format!("{} is for tables, not for arrays", request.essence());
             return Err(Error::new(ErrorKind::NotAcceptable, message));
         }

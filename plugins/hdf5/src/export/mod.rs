@@ -47,6 +47,10 @@ impl Serializer for Hdf5Serializer {
                     Source::Slabs(slabs),
                 )
             }
+            _ => {
+                let message = format!("{} cannot be made of this kind of values", request.essence());
+                return Err(Error::new(ErrorKind::NotAcceptable, message));
+            }
         };
         write(cx, Plan::new(Item::Group { attributes, children }, heaps)?, source, sink)
     }
