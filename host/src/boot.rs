@@ -16,7 +16,7 @@ use crate::{
     read::{Budget, Readers},
     register,
     render::RenderCache,
-    source::{Roots, path_of},
+    source::{Roots, Storages},
     tree::{Filler, Mount, MountOptions, Tree, TreeLimits},
 };
 
@@ -48,14 +48,16 @@ impl BootError {
 /// # Errors
 /// What is wrong and what to do, naming tree, plugin or key.
 pub fn boot(config: &Config, plugins: &PluginsConfig) -> Result<Booted, BootError> {
-    let roots: Vec<Roots> = config.trees.iter().map(roots_of).collect::<Result<_, _>>()?;
+    let storages: Vec<Storages> = config.trees.iter().map(storages_of).collect::<Result<_, _>>()?;
+    let roots = config.trees.iter().zip(&storages).map(|(tree, storages)| roots_of(tree, storages));
+    let roots: Vec<Roots> = roots.collect::<Result<_, _>>()?;
     let all_roots =
         Roots::new(roots.iter().flat_map(|roots| roots.paths().to_vec())).map_err(BootError::of)?;
     let plugins = Arc::new(Plugins::load(plugins, &all_roots).map_err(BootError::of)?);
     check_paths(&config.trees)?;
     let mut mounts = Vec::new();
-    for (tree, roots) in config.trees.iter().zip(roots) {
-        mounts.push(mount(tree, roots, &plugins)?);
+    for ((tree, roots), storages) in config.trees.iter().zip(roots).zip(storages) {
+        mounts.push(mount(tree, roots, storages, &plugins)?);
     }
     let limits = TreeLimits {
         open_adapters: config.limits.open_adapters,
@@ -95,21 +97,23 @@ fn normalised(root_path: &str) -> String {
 }
 
 /// Folders of a tree's storages: what is written there is read there.
-fn roots_of(tree: &TreeConfig) -> Result<Roots, BootError> {
+fn roots_of(tree: &TreeConfig, storages: &Storages) -> Result<Roots, BootError> {
     let mut paths = Vec::new();
-    for uri in tree.args.readable_storage.0.iter().chain(&tree.args.writable_storage.0) {
-        if uri.starts_with("file:") || uri.starts_with('/') || !uri.contains("://") {
-            let path =
-                if uri.starts_with("file:") { path_of(uri).map_err(BootError::of)? } else { uri.into() };
-            // A storage that is written first needs not be there yet.
-            if !path.exists() && tree.args.writable_storage.0.contains(uri) {
-                std::fs::create_dir_all(&path).map_err(|e| BootError(format!("{}: {e}", path.display())))?;
-            }
-            paths.push(path);
+    for (i, storage) in storages.all().iter().enumerate() {
+        let Some(path) = storage.folder().map_err(BootError::of)? else { continue };
+        // A storage that is written first needs not be there yet.
+        if i < storages.writable().len() && !path.exists() {
+            std::fs::create_dir_all(&path).map_err(|e| BootError(format!("{}: {e}", path.display())))?;
         }
+        paths.push(path);
     }
     paths.extend(tree.args.directory.clone());
     Roots::new(paths).map_err(|error| BootError(format!("tree {}: {error}", tree.path)))
+}
+
+fn storages_of(tree: &TreeConfig) -> Result<Storages, BootError> {
+    let storages = Storages::new(&tree.args.writable_storage.0, &tree.args.readable_storage.0);
+    storages.map_err(|error| BootError(format!("tree {}: {error}", tree.path)))
 }
 
 fn check_paths(trees: &[TreeConfig]) -> Result<(), BootError> {
@@ -126,7 +130,12 @@ fn segments(path: &str) -> Vec<String> {
     path.split('/').filter(|segment| !segment.is_empty()).map(str::to_owned).collect()
 }
 
-fn mount(tree: &TreeConfig, roots: Roots, plugins: &Arc<Plugins>) -> Result<Mount, BootError> {
+fn mount(
+    tree: &TreeConfig,
+    roots: Roots,
+    storages: Storages,
+    plugins: &Arc<Plugins>,
+) -> Result<Mount, BootError> {
     let named = |error: &dyn std::fmt::Display| BootError(format!("tree {}: {error}", tree.path));
     let (catalog, filler): Filled = match tree.tree.as_str() {
         "catalog" => {
@@ -152,6 +161,7 @@ fn mount(tree: &TreeConfig, roots: Roots, plugins: &Arc<Plugins>) -> Result<Moun
         access_tags: tree.args.top_level_access_tags.clone(),
         mount_node: mount_node(tree.args.mount_node.as_ref()),
         roots,
+        storages,
     };
     let mount = Mount { path: segments(&tree.path), catalog, options, filler };
     check_mount_node(&mount).map_err(|e| named(&e))?;

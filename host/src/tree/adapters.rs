@@ -7,9 +7,9 @@ use tiled_plugin_api::author::{Adapter, AssetSource, Context, Error, ErrorKind, 
 
 use super::{Mount, TreeResult};
 use crate::{
-    catalog::{DataSourceRow, NodeRow},
+    catalog::{AssetRow, DataSourceRow, NodeRow},
     plugin::{LoadedReader, Plugins},
-    source::{path_of, revision_of},
+    source::{is_database, path_of, revision_of},
 };
 
 /// An opened data source.
@@ -18,7 +18,7 @@ pub struct Opened {
     reader: Arc<LoadedReader>,
     /// Changes when an asset may have changed.
     pub version: u64,
-    /// Whether no value can change without `version`: not so below a directory.
+    /// Whether no value can change without `version`: not so below a directory and in a database.
     pub version_tells_all: bool,
     /// Of the data source.
     pub mimetype: String,
@@ -78,7 +78,7 @@ impl Adapters {
         let source = mount.catalog.data_sources(row.id)?.into_iter().next();
         let source = source.ok_or_else(|| Error::not_found(format!("The node {} has no data", row.key)))?;
         let key = (Arc::as_ptr(mount) as usize, source.id);
-        let version = version_of(mount, &source);
+        let version = version_of(&source);
         if let Some(opened) = self.open.get(&key).filter(|opened| opened.version == version && version != 0) {
             return Ok(opened);
         }
@@ -101,7 +101,8 @@ impl Adapters {
             .reader_for_kind(&source.mimetype, is_directory)
             .ok_or_else(|| unclaimed(row, &source.mimetype))?;
         let name = file_name(&source);
-        let version_tells_all = version != 0 && source.assets.iter().all(|asset| !asset.is_directory);
+        let is_file = |asset: &AssetRow| !asset.is_directory && !is_database(&asset.data_uri);
+        let version_tells_all = version != 0 && source.assets.iter().all(is_file);
         let (mount, context) = (mount.clone(), cx.clone());
         let (opener, mimetype) = (reader.clone(), source.mimetype.clone());
         let host = self.host.clone();
@@ -132,7 +133,7 @@ fn request_of(mount: &Mount, source: DataSourceRow, host: Host) -> Result<OpenRe
     let mut assets = Vec::with_capacity(source.assets.len());
     for asset in &source.assets {
         let Some(parameter) = asset.parameter.clone() else { continue };
-        let opened = mount.options.roots.open_uri(&asset.data_uri)?;
+        let opened = mount.options.open_asset(&asset.data_uri)?;
         assets.push(AssetSource {
             source: opened,
             parameter,
@@ -150,19 +151,23 @@ fn request_of(mount: &Mount, source: DataSourceRow, host: Host) -> Result<OpenRe
 const ASSETS_LOOKED_AT: usize = 4;
 
 /// From size and time of the assets; 0 when one is not there, so that opening says so.
-fn version_of(mount: &Mount, source: &DataSourceRow) -> u64 {
+fn version_of(source: &DataSourceRow) -> u64 {
     let count = source.assets.len();
     let looked_at = source.assets.iter().enumerate().filter(|(i, _)| *i < ASSETS_LOOKED_AT || i + 1 == count);
     let mut version = count as u64;
     for (_, asset) in looked_at {
-        let Some(one) = asset_version(mount, &asset.data_uri, asset.is_directory) else { return 0 };
+        let Some(one) = asset_version(&asset.data_uri, asset.is_directory) else { return 0 };
         version = version.rotate_left(9) ^ one;
     }
     let structure = source.structure.as_deref().unwrap_or_default();
     version ^ xxhash_rust::xxh3::xxh3_64(structure.as_bytes()) | 1
 }
 
-fn asset_version(_mount: &Mount, uri: &str, is_directory: bool) -> Option<u64> {
+fn asset_version(uri: &str, is_directory: bool) -> Option<u64> {
+    // Rows come and go while it is open; its readers ask it.
+    if is_database(uri) {
+        return Some(1);
+    }
     let path = path_of(uri).ok()?;
     let meta = std::fs::metadata(&path).ok()?;
     let mut version = revision_of(&meta);

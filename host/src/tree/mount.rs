@@ -3,10 +3,16 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use tiled_plugin_api::model::Spec;
+use tiled_plugin_api::{
+    author::{Result, Source},
+    model::Spec,
+};
 
 use super::Node;
-use crate::{catalog::Catalog, source::Roots};
+use crate::{
+    catalog::Catalog,
+    source::{Roots, Storages, is_database},
+};
 
 /// What is said of the mounted root, and where its files may be.
 #[derive(Default)]
@@ -21,6 +27,8 @@ pub struct MountOptions {
     pub mount_node: Vec<String>,
     /// Folders in which assets may be.
     pub roots: Roots,
+    /// Where data are written, and databases in which assets may be.
+    pub storages: Storages,
 }
 
 /// A catalog, served below a path.
@@ -44,6 +52,14 @@ pub trait Filler: Send + Sync {
 }
 
 impl MountOptions {
+    /// Opens an asset: a file below the roots, or a database among the storages.
+    ///
+    /// # Errors
+    /// `Forbidden` outside of them; `NotFound`.
+    pub fn open_asset(&self, data_uri: &str) -> Result<Source> {
+        if is_database(data_uri) { self.storages.database(data_uri) } else { self.roots.open_uri(data_uri) }
+    }
+
     /// Puts what was configured on the root node.
     pub(super) fn dress(&self, node: &mut Node) {
         if !self.metadata.is_empty() {

@@ -13,6 +13,7 @@ use tiled_plugin_api::author::{
 pub use writer::LoadedWriter;
 
 use super::{LoadedPlugin, context::within_job, inspect::ReaderClaim};
+use crate::source::without_password;
 
 /// A reader of a loaded plugin. Its methods block: call them within [`LoadedPlugin::call`].
 pub struct LoadedReader {
@@ -61,8 +62,11 @@ impl LoadedReader {
         if let Some(mimetype) = &self.opened_as {
             request.mimetype.clone_from(mimetype);
         }
-        let origin: Arc<str> =
-            request.assets.first().map_or_else(String::new, |asset| asset.source.uri()).into();
+        let origin: Arc<str> = request
+            .assets
+            .first()
+            .map_or_else(String::new, |asset| without_password(&asset.source.uri()))
+            .into();
         self.plugin.health.admit(&origin)?;
         let opened = self.reader.open(&within_job(cx), request);
         let inner = self.plugin.health.note(&origin, opened)?;

@@ -9,6 +9,7 @@ use tiled_plugin_api::{
 };
 
 use super::super::{LoadedPlugin, context::within_job};
+use crate::source::without_password;
 
 /// A writer of a loaded plugin. Its methods block: call them within [`LoadedPlugin::call`].
 pub struct LoadedWriter {
@@ -37,8 +38,9 @@ impl LoadedWriter {
     /// The plugin's; `Panic` when it panicked, or has too often.
     pub fn create(&self, cx: &Context, request: &CreateRequest) -> Result<Created> {
         let health = &self.plugin.health;
-        health.admit(&request.storage_uri)?;
-        health.note(&request.storage_uri, self.writer.create(&within_job(cx), request))
+        let origin = without_password(&request.storage_uri);
+        health.admit(&origin)?;
+        health.note(&origin, self.writer.create(&within_job(cx), request))
     }
 
     /// Opens what `create` made.
@@ -70,7 +72,7 @@ impl std::fmt::Debug for LoadedWriter {
 }
 
 fn origin_of(request: &OpenRequest) -> String {
-    request.assets.first().map_or_else(String::new, |asset| asset.source.uri())
+    request.assets.first().map_or_else(String::new, |asset| without_password(&asset.source.uri()))
 }
 
 struct Around {
