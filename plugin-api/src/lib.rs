@@ -54,7 +54,9 @@
 #[doc(hidden)]
 pub mod abi;
 pub mod author;
+pub mod disk;
 pub mod export;
+pub mod layout;
 pub mod model;
 pub mod prelude;
 #[cfg(feature = "testing")]

@@ -4,10 +4,11 @@ use std::sync::OnceLock;
 
 use tiled_plugin_api::{
     author::{Adapter, Context, Error, OpenRequest, Result, Source},
+    layout::gather::Linear,
     model::{ArrayStructure, Description, SliceDim, StructureFamily, whole_chunks},
 };
 
-use crate::{gather::Linear, header::Header};
+use crate::header::Header;
 
 struct Frame {
     source: Source,

@@ -9,6 +9,7 @@ use std::{
 use flate2::{Crc, bufread::DeflateDecoder};
 use tiled_plugin_api::{
     author::{Adapter, Context, Error, Host, OpenRequest, OwnedBuffer, Result, Source},
+    layout::gather::Linear,
     model::{
         ArrayStructure, Child, Children, ChildrenRequest, Description, SliceDim, StructureFamily,
         is_everything,
@@ -16,7 +17,7 @@ use tiled_plugin_api::{
 };
 use zip::{CompressionMethod, ZipArchive};
 
-use crate::{gather::Linear, header::Header};
+use crate::header::Header;
 
 /// Deflated members up to this size are kept in the host's cache once they are inflated.
 const CACHED_BYTES: u64 = 64 << 20;

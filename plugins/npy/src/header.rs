@@ -2,14 +2,16 @@
 
 use tiled_plugin_api::{
     author::{Context, Error, Result},
+    layout::{
+        gather::{Axis, Linear, gather},
+        strided,
+    },
     model::SliceDim,
 };
 
 use crate::{
     dtype::Element,
-    gather::{Axis, Linear, gather},
     literal::{self, Literal},
-    strided,
 };
 
 /// The first bytes of every file.

@@ -10,11 +10,9 @@
 mod adapter;
 mod archive;
 mod dtype;
-mod gather;
 mod header;
 mod literal;
 mod reader;
-mod strided;
 
 pub use reader::{NpyReader, NpzReader};
 

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use tiled_plugin_api::author::{Context, Error, ErrorKind, Host, OwnedBuffer, Result};
+use tiled_plugin_api::{
+    author::{Context, Error, ErrorKind, Host, OwnedBuffer, Result},
+    layout::{gather, strided},
+};
 
 use crate::{
     codec::{Body, Chain, Shards},
-    gather,
     parts::{Part, Span, combine, outside, place, split},
     scratch::Scratch,
     shard::Index,
     stored::{Bytes, Encoded, Memory},
-    strided,
 };
 
 /// What does not change from chunk to chunk.

@@ -16,6 +16,7 @@ use std::{
 
 use tiled_plugin_api::{
     author::{Context, Error, ErrorKind, Host, Result, Source},
+    layout::strided::{self, Axis},
     model::{ArrayStructure, SliceDim},
 };
 use zarrs::{
@@ -28,7 +29,6 @@ use crate::{
     meta::Outline,
     parts::{Part, Span, combine, outside, place},
     pcodec,
-    strided::{self, Axis},
 };
 
 /// Codecs that make no more of their input than its own size.

@@ -12,7 +12,6 @@ mod adapter;
 mod chunk;
 mod codec;
 mod fallback;
-mod gather;
 mod meta;
 mod parts;
 mod pcodec;
@@ -22,7 +21,6 @@ mod revision;
 mod scratch;
 mod shard;
 mod stored;
-mod strided;
 mod text;
 mod tree;
 

@@ -1,8 +1,11 @@
 //! The stored bytes of a chunk: a file, a part of one, or memory.
 
-use tiled_plugin_api::author::{Error, Result, Source};
+use tiled_plugin_api::{
+    author::{Error, Result, Source},
+    layout::gather::Linear,
+};
 
-use crate::{gather::Linear, scratch::Scratch};
+use crate::scratch::Scratch;
 
 /// The stored bytes of a chunk.
 pub trait Bytes: Linear {

@@ -1,7 +1,10 @@
 //! Codecs of numcodecs that change elements one by one: `delta`, `fixedscaleoffset`, `astype`, `quantize`, `packbits`,
 //! `shuffle`.
 
-use tiled_plugin_api::model::{DataType, Endianness, Kind};
+use tiled_plugin_api::{
+    layout::strided,
+    model::{DataType, Endianness, Kind},
+};
 
 use super::Outcome;
 
@@ -203,10 +206,10 @@ pub fn undo_shuffle(bytes: &[u8], size: usize, out: &mut [u8]) -> Outcome<()> {
         return Err(format!("{} bytes instead of {}", bytes.len(), out.len()));
     }
     let axes = [
-        crate::strided::Axis { count, from: 1, to: size as isize },
-        crate::strided::Axis { count: size, from: count as isize, to: 1 },
+        strided::Axis { count, from: 1, to: size as isize },
+        strided::Axis { count: size, from: count as isize, to: 1 },
     ];
-    if !crate::strided::copy(planes, 0, out, 0, &axes, 1) {
+    if !strided::copy(planes, 0, out, 0, &axes, 1) {
         return Err("shuffled bytes leave their buffer".into());
     }
     if let Some(end) = out.get_mut(count * size..) {

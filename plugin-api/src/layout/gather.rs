@@ -1,8 +1,7 @@
 //! Reads a slice of an array out of a file in which it lies in some order.
 
-use tiled_plugin_api::author::{Context, Error, Result, Source};
-
-use crate::strided;
+use super::strided;
+use crate::author::{Context, Error, Result, Source};
 
 /// Bytes that can be read from any position: a file, a member of an archive.
 pub trait Linear {
