@@ -9,16 +9,19 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::Result;
+use super::failure::{Failure, database};
 use super::functions;
+use super::schema;
+use super::session::Session;
+use super::sql::Dialect;
 use super::watch::Watch;
-use super::{CatalogError, Result};
+use super::writer::Writer;
 
 /// How long to wait for a lock held by another process.
 pub(super) const BUSY_TIMEOUT_S: u64 = 10;
 const READERS_MAX: usize = 16;
-const CACHED_STATEMENTS: usize = 64;
-/// Negative: SQLite takes it as KiB.
-const WRITER_CACHE_KIB: i64 = -32 * 1024;
+pub(super) const CACHED_STATEMENTS: usize = 128;
 const MMAP_BYTES: i64 = 1 << 30;
 
 /// All connections to one file.
@@ -26,7 +29,8 @@ pub(super) struct Connections {
     path: PathBuf,
     immutable: bool,
     readers: Box<[Mutex<Option<Connection>>]>,
-    writer: Mutex<Option<Connection>>,
+    writer: Writer,
+    dialect: Dialect,
     /// `None` when nobody else writes.
     watch: Option<Watch>,
     commits: AtomicU64,
@@ -35,53 +39,44 @@ pub(super) struct Connections {
 
 impl Connections {
     /// Opens an existing file. `owned` promises that no other process writes to it.
-    pub fn open(path: &Path, owned: bool) -> Result<Self> {
+    pub fn open(path: &Path, owned: bool, uri: &str) -> Result<Self> {
         let cores = std::thread::available_parallelism().map_or(4, usize::from);
         let readers = (0..(2 * cores).clamp(4, READERS_MAX)).map(|_| Mutex::new(None)).collect();
         let (first, immutable) = open_first(path)?;
+        schema::check(&Session::Sqlite(&first, Dialect::Sqlite { fulltext: false }), uri)?;
+        let sql = "SELECT count(*) FROM sqlite_schema WHERE name = 'metadata_fts5'";
+        let tables: i64 =
+            first.query_row(sql, [], |row| row.get(0)).map_err(|error| database("opening it", error))?;
+        let dialect = Dialect::Sqlite { fulltext: tables > 0 };
         let watch = if owned || immutable { None } else { Some(Watch::new(path, first)) };
         let commits = AtomicU64::new(1);
         let path = path.to_owned();
-        Ok(Connections { path, immutable, readers, writer: Mutex::new(None), watch, commits, owned })
+        let writer = Writer::default();
+        Ok(Connections { path, immutable, readers, writer, dialect, watch, commits, owned })
     }
 
-    /// Runs `work` on a reader. Statements of one call see one state only inside a transaction.
+    /// Runs `work` on a reader; with `whole`, all its statements see one state.
     pub fn read<T>(
         &self,
-        doing: &'static str,
-        work: impl FnOnce(&Connection) -> Result<T, Failure>,
-    ) -> Result<T> {
+        whole: bool,
+        work: &mut dyn FnMut(&Session<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let mut slot = self.reader();
         let connection = match &mut *slot {
             Some(connection) => connection,
-            empty => {
-                let opened =
-                    open_reader(&self.path, self.immutable).map_err(|error| database(doing, error))?;
-                empty.insert(opened)
-            }
+            empty => empty.insert(open_reader(&self.path, self.immutable)?),
         };
-        work(connection).map_err(|failure| failure.into_error(doing))
+        let _transaction = if whole { Some(connection.unchecked_transaction()?) } else { None };
+        work(&Session::Sqlite(connection, self.dialect))
     }
 
     /// Runs `work` in a transaction of the writer and commits it; nothing is kept when it fails.
     pub fn write<T>(
         &self,
         doing: &'static str,
-        work: impl FnOnce(&Connection) -> Result<T, Failure>,
-    ) -> Result<T> {
-        let mut slot = lock(&self.writer);
-        let connection = match &mut *slot {
-            Some(connection) => connection,
-            empty => {
-                let opened = open_writer(&self.path, self.owned).map_err(|error| database(doing, error))?;
-                empty.insert(opened)
-            }
-        };
-        let transaction = connection
-            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
-            .map_err(|error| database(doing, error))?;
-        let value = work(&transaction).map_err(|failure| failure.into_error(doing))?;
-        transaction.commit().map_err(|error| database(doing, error))?;
+        work: &mut dyn FnMut(&Session<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let value = self.writer.write(&self.path, self.owned, doing, self.dialect, work)?;
         self.commits.fetch_add(1, Ordering::AcqRel);
         Ok(value)
     }
@@ -167,54 +162,4 @@ fn open_reader(path: &Path, immutable: bool) -> rusqlite::Result<Connection> {
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
     functions::register(&connection)?;
     Ok(connection)
-}
-
-fn open_writer(path: &Path, owned: bool) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(Duration::from_secs(BUSY_TIMEOUT_S))?;
-    connection.pragma_update(None, "foreign_keys", true)?;
-    connection.pragma_update(None, "cache_size", WRITER_CACHE_KIB)?;
-    if owned {
-        connection.pragma_update(None, "synchronous", "OFF")?;
-    }
-    connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
-    Ok(connection)
-}
-
-/// A failure inside the room, before it is known what was being done.
-pub(super) enum Failure {
-    /// Of the database.
-    Sql(rusqlite::Error),
-    /// Already one of ours.
-    Other(CatalogError),
-}
-
-impl Failure {
-    fn into_error(self, doing: &'static str) -> CatalogError {
-        match self {
-            Failure::Sql(error) => database(doing, error),
-            Failure::Other(error) => error,
-        }
-    }
-}
-
-impl From<rusqlite::Error> for Failure {
-    fn from(error: rusqlite::Error) -> Self {
-        Failure::Sql(error)
-    }
-}
-
-impl From<CatalogError> for Failure {
-    fn from(error: CatalogError) -> Self {
-        Failure::Other(error)
-    }
-}
-
-/// A database error in the room's own words.
-pub(super) fn database(doing: &'static str, error: rusqlite::Error) -> CatalogError {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => CatalogError::Busy(BUSY_TIMEOUT_S),
-        _ => CatalogError::Database { doing, source: Box::new(error) },
-    }
 }

@@ -1,21 +1,20 @@
 //! Which values there are among the children of a node.
 
-use rusqlite::{Connection, params_from_iter};
 use serde_json::Value;
 
-use super::connection::Failure;
-use super::page::{Scope, blame};
-use super::sql::{Dialect, Sql};
+use super::failure::Failure;
+use super::page::Scope;
+use super::session::Session;
+use super::sql::Sql;
 use super::{CatalogError, DistinctRequest, DistinctResult, DistinctValue};
 
 /// Counts the values of each thing asked for.
 pub(super) fn distinct(
-    connection: &Connection,
-    dialect: Dialect,
+    session: &Session<'_>,
     scope: Scope,
     request: &DistinctRequest,
 ) -> Result<DistinctResult, Failure> {
-    let group = |of: Of<'_>| values(connection, dialect, scope, request, of);
+    let group = |of: Of<'_>| values(session, scope, request, of);
     let mut result = DistinctResult::default();
     for key in &request.metadata {
         result.metadata.push((key.clone(), group(Of::Metadata(key))?));
@@ -37,12 +36,12 @@ enum Of<'a> {
 }
 
 fn values(
-    connection: &Connection,
-    dialect: Dialect,
+    session: &Session<'_>,
     scope: Scope,
     request: &DistinctRequest,
     of: Of<'_>,
 ) -> Result<Vec<DistinctValue>, Failure> {
+    let dialect = session.dialect();
     let mut sql = Sql::new(dialect, "SELECT ");
     let (value, order) = match of {
         Of::Metadata(key) => {
@@ -55,11 +54,11 @@ fn values(
     let conditions = scope.restrict(&mut sql, &request.queries);
     sql.push(&value).push(", count(*) FROM ").push(scope.tables()).push(" WHERE ").push(&conditions);
     sql.push(" GROUP BY 1 ORDER BY ").push(&order);
-    let mut statement = connection.prepare_cached(&sql.text)?;
-    let mut rows = statement.query(params_from_iter(&sql.params))?;
+    let groups = session
+        .rows(&sql.text, &sql.params, |row| Ok((row.opt_string(0)?, row.int(1)?)))
+        .map_err(|failure| failure.blame(&request.queries))?;
     let mut found: Vec<DistinctValue> = Vec::new();
-    while let Some(row) = rows.next().map_err(|error| blame(error, &request.queries))? {
-        let text: Option<String> = row.get(0)?;
+    for (text, count) in groups {
         let value = match (of, text) {
             (_, None) => Value::Null,
             (Of::Family, Some(name)) => Value::String(name),
@@ -68,7 +67,7 @@ fn values(
                 source: Box::new(error),
             })?,
         };
-        let count = u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0);
+        let count = u64::try_from(count).unwrap_or(0);
         // A missing key and a null are one bucket; so are texts written differently and the same numbers.
         match found.iter_mut().rev().find(|other| crate::query::same_value(&other.value, &value)) {
             Some(other) => other.count += count,

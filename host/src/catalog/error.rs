@@ -56,6 +56,58 @@ pub enum CatalogError {
         /// The key, below the parent that was given.
         path: String,
     },
+    /// The node is not there: it never was, or somebody deleted it meanwhile.
+    #[error("There is no node {node} in the catalog any more")]
+    NoNode {
+        /// Its id.
+        node: i64,
+    },
+    /// A node that cannot have children in the catalog.
+    #[error("Node {node} is no container of the catalog, so nothing can be put into it")]
+    NotContainer {
+        /// Its id.
+        node: i64,
+    },
+    /// The node has no such data source.
+    #[error("No data_source {id} on this node.")]
+    NoDataSource {
+        /// The id asked for.
+        id: i64,
+    },
+    /// Two assets of a data source for one place.
+    #[error(
+        "The asset {data_uri} cannot be added: the data source has an asset for parameter {parameter:?} and num \
+         {num:?} already (a parameter has either one asset without num or several with different nums)"
+    )]
+    AssetClash {
+        /// Of the asset that came second.
+        data_uri: String,
+        /// The place.
+        parameter: Option<String>,
+        /// The place.
+        num: Option<i64>,
+    },
+    /// Tags that nobody defined.
+    #[error("Cannot apply access tags that are not defined: {tags:?}")]
+    UnknownTags {
+        /// Sorted.
+        tags: Vec<String>,
+    },
+    /// There are nodes below the one to be deleted.
+    #[error("Cannot delete a node that is not empty. Delete its contents first or pass `recursive=True`.")]
+    NotEmpty,
+    /// Deleting would remove data that only this server keeps.
+    #[error(
+        "Some items in this tree are internally managed. Deleting the records will also delete the underlying data \
+         files. If you want to delete them, pass external_only=False."
+    )]
+    InternallyManaged,
+    /// The same for one asset.
+    #[error(
+        "This asset is internally managed. Deleting it would also delete the underlying data. If you want to delete \
+         it, pass external_only=False."
+    )]
+    AssetInternallyManaged,
     /// Rows that do not say what Tiled writes.
     #[error("The catalog row of node {node} is damaged: {reason}")]
     Damaged {
@@ -80,7 +132,19 @@ pub enum CatalogError {
 impl CatalogError {
     /// Whether the caller of the request is at fault.
     pub fn is_callers_fault(&self) -> bool {
-        matches!(self, CatalogError::Query(_) | CatalogError::Collision { .. })
+        matches!(
+            self,
+            CatalogError::Query(_)
+                | CatalogError::Collision { .. }
+                | CatalogError::NoNode { .. }
+                | CatalogError::NotContainer { .. }
+                | CatalogError::NoDataSource { .. }
+                | CatalogError::AssetClash { .. }
+                | CatalogError::UnknownTags { .. }
+                | CatalogError::NotEmpty
+                | CatalogError::InternallyManaged
+                | CatalogError::AssetInternallyManaged
+        )
     }
 }
 

@@ -3,36 +3,46 @@
 //! Everything blocks. Knows no HTTP and opens no data; no type of the database library leaves this room.
 
 mod address;
+mod change;
 mod condition;
 mod connection;
 mod distinct;
 mod error;
+mod failure;
 mod functions;
 mod insert;
 mod lookup;
 mod new;
 mod page;
+mod remove;
 mod row;
 mod schema;
 mod select;
+mod session;
 mod sql;
+mod store;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod writer;
+mod writing;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 pub use address::Address;
 pub use error::{CatalogError, Result};
-pub use new::{DistinctRequest, DistinctResult, DistinctValue, NewAsset, NewDataSource, NewNode};
+pub use new::{
+    AssetDeletion, Created, DataSourceUpdate, DistinctRequest, DistinctResult, DistinctValue, MetadataUpdate,
+    NewAsset, NewDataSource, NewNode, Updated,
+};
 pub use row::{AssetRow, DataSourceRow, Management, NodeRow, RevisionRow, SourceBrief};
 pub use schema::REQUIRED_REVISION;
 
 use crate::query::{Query, Sorting};
 use connection::Connections;
 use page::Scope;
-use sql::Dialect;
+use store::Store;
 
 /// The id of the root node of every catalog.
 pub const ROOT: i64 = 0;
@@ -128,8 +138,7 @@ pub struct Page {
 
 /// A catalog database, open.
 pub struct Catalog {
-    connections: Connections,
-    dialect: Dialect,
+    store: Store,
     /// Removed with the catalog.
     _directory: Option<tempfile::TempDir>,
 }
@@ -172,18 +181,13 @@ impl Catalog {
 
     fn open_file(path: &Path, uri: &str, directory: Option<tempfile::TempDir>) -> Result<Catalog> {
         let path: PathBuf = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let connections = Connections::open(&path, directory.is_some())?;
-        let fulltext = connections.read("opening it", |connection| {
-            schema::check(connection, uri)?;
-            let sql = "SELECT count(*) FROM sqlite_schema WHERE name = 'metadata_fts5'";
-            Ok(connection.query_row(sql, [], |row| row.get::<_, i64>(0))? > 0)
-        })?;
-        Ok(Catalog { connections, dialect: Dialect::Sqlite { fulltext }, _directory: directory })
+        let connections = Connections::open(&path, directory.is_some(), uri)?;
+        Ok(Catalog { store: Store::Sqlite(connections), _directory: directory })
     }
 
     /// A number that changes whenever anybody, this process or another, has committed to the database.
     pub fn generation(&self) -> u64 {
-        self.connections.generation()
+        self.store.generation()
     }
 
     /// The deepest node there is on a path from the root, and how many segments lead to it (0: the root itself).
@@ -204,9 +208,7 @@ impl Catalog {
         segments: &[&str],
         children: Option<u64>,
     ) -> Result<Option<(NodeRow, usize)>> {
-        self.connections.read("looking up a path", |connection| {
-            lookup::lookup(connection, self.dialect, root, segments, children)
-        })
+        self.store.read("looking up a path", |session| lookup::lookup(session, root, segments, children))
     }
 
     /// The data sources of a node with their assets in order.
@@ -222,7 +224,7 @@ impl Catalog {
     /// # Errors
     /// `Database`, `Damaged`.
     pub fn data_sources_of(&self, nodes: &[i64]) -> Result<HashMap<i64, Vec<DataSourceRow>>> {
-        self.connections.read("reading data sources", |connection| lookup::data_sources(connection, nodes))
+        self.store.read("reading data sources", |session| lookup::data_sources(session, nodes))
     }
 
     /// How many children a node has.
@@ -230,9 +232,8 @@ impl Catalog {
     /// # Errors
     /// `Database`.
     pub fn count(&self, parent: i64) -> Result<u64> {
-        self.connections.read("counting", |connection| {
-            Ok(page::count(connection, self.dialect, Scope::Children(parent), &[], None)?.value)
-        })
+        self.store
+            .read("counting", |session| Ok(page::count(session, Scope::Children(parent), &[], None)?.value))
     }
 
     /// A page of the children of a node.
@@ -252,10 +253,7 @@ impl Catalog {
     }
 
     fn listing(&self, scope: Scope, request: &PageRequest) -> Result<Page> {
-        self.connections.read("listing", |connection| {
-            let transaction = connection.unchecked_transaction()?;
-            page::page(&transaction, self.dialect, scope, request)
-        })
+        self.store.read_whole("listing", |session| page::page(session, scope, request))
     }
 
     /// Former states of a node's metadata, oldest first.
@@ -263,8 +261,7 @@ impl Catalog {
     /// # Errors
     /// `Database`, `Damaged`.
     pub fn revisions(&self, node: i64, offset: u64, limit: u64) -> Result<Vec<RevisionRow>> {
-        self.connections
-            .read("reading revisions", |connection| lookup::revisions(connection, node, offset, limit))
+        self.store.read("reading revisions", |session| lookup::revisions(session, node, offset, limit))
     }
 
     /// The values that the children of a node have.
@@ -272,37 +269,8 @@ impl Catalog {
     /// # Errors
     /// As [`Catalog::page`].
     pub fn distinct(&self, parent: i64, request: &DistinctRequest) -> Result<DistinctResult> {
-        self.connections.read("collecting distinct values", |connection| {
-            let transaction = connection.unchecked_transaction()?;
-            distinct::distinct(&transaction, self.dialect, Scope::Children(parent), request)
-        })
-    }
-
-    /// Adds one child.
-    ///
-    /// # Errors
-    /// `Collision` when the key is taken; `Database`.
-    pub fn insert(&self, parent: i64, node: &NewNode) -> Result<i64> {
-        self.connections.write("adding a node", |connection| insert::insert(connection, parent, node))
-    }
-
-    /// Adds children in one transaction: all or none. Gives their ids in order.
-    ///
-    /// # Errors
-    /// `Collision` when a key is taken; `Database`.
-    pub fn insert_many(&self, parent: i64, nodes: &[NewNode]) -> Result<Vec<i64>> {
-        self.connections.write("adding nodes", |connection| {
-            nodes.iter().map(|node| insert::insert(connection, parent, node)).collect()
-        })
-    }
-
-    /// Takes nodes and all below them out of the catalog in one transaction. Their data are not touched.
-    ///
-    /// # Errors
-    /// `Database`.
-    pub fn remove(&self, nodes: &[i64]) -> Result<()> {
-        self.connections.write("removing nodes", |connection| {
-            nodes.iter().try_for_each(|node| insert::remove(connection, *node))
+        self.store.read_whole("collecting distinct values", |session| {
+            distinct::distinct(session, Scope::Children(parent), request)
         })
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use tiled_plugin_api::model::{Spec, StructureFamily};
 
-use super::Management;
+use super::{DataSourceRow, Management, NodeRow};
 use crate::query::Query;
 
 /// A node to be added.
@@ -69,6 +69,61 @@ pub struct NewAsset {
     pub parameter: Option<String>,
     /// Its place in a list.
     pub num: Option<i64>,
+}
+
+/// A node that was added.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Created {
+    /// Its id.
+    pub id: i64,
+    /// As they are in the catalog now, with their assets.
+    pub data_sources: Vec<DataSourceRow>,
+}
+
+/// What a node's metadata become; `None` leaves a part as it is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MetadataUpdate {
+    /// A JSON object.
+    pub metadata: Option<Value>,
+    /// Most specific first.
+    pub specs: Option<Vec<Spec>>,
+    /// Names of tags that are defined; those of a user or a service are made.
+    pub access_tags: Option<Vec<String>>,
+}
+
+/// A node that was changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Updated {
+    /// As it is now.
+    pub node: NodeRow,
+    /// The number under which its former state was kept, if it was.
+    pub revision: Option<i64>,
+}
+
+/// What a data source becomes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DataSourceUpdate {
+    /// Which one.
+    pub id: i64,
+    /// In the family's shape; null for none.
+    pub structure: Value,
+    /// With parameters; `None` leaves it as it is.
+    pub mimetype: Option<String>,
+    /// Arguments for the adapter.
+    pub parameters: Map<String, Value>,
+    /// What is to be noted.
+    pub properties: Map<String, Value>,
+    /// Those that it does not have yet are added.
+    pub assets: Vec<NewAsset>,
+}
+
+/// What became of an asset.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AssetDeletion {
+    /// Whether nothing used it any more, so that it is not in the catalog now.
+    pub deleted: bool,
+    /// The data source, with this asset only, whose data the caller must remove.
+    pub data: Option<DataSourceRow>,
 }
 
 /// Which values to collect.

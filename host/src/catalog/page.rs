@@ -1,13 +1,12 @@
 //! Listing: the children of a node, or all below it, that meet some queries, in some order, a page at a time.
 
-use rusqlite::{Connection, ErrorCode, params_from_iter};
-
 use super::condition::condition;
-use super::connection::Failure;
+use super::failure::Failure;
 use super::select::{Columns, node_row, select};
+use super::session::Session;
 use super::sql::{Dialect, Param, Sql};
 use super::{Count, Counting, Page, PageRequest, Result, Start};
-use crate::query::{Query, QueryError, SortTarget, Sorting};
+use crate::query::{Query, SortTarget, Sorting};
 
 /// Which nodes a listing is about.
 #[derive(Debug, Clone, Copy)]
@@ -49,20 +48,13 @@ impl Scope {
 }
 
 /// One page.
-pub(super) fn page(
-    connection: &Connection,
-    dialect: Dialect,
-    scope: Scope,
-    request: &PageRequest,
-) -> Result<Page, Failure> {
+pub(super) fn page(session: &Session<'_>, scope: Scope, request: &PageRequest) -> Result<Page, Failure> {
     let mut rows = Vec::new();
     if request.limit > 0 {
-        let sql = page_sql(dialect, scope, request);
-        let mut statement = connection.prepare_cached(&sql.text)?;
-        let mut found = statement.query(params_from_iter(&sql.params))?;
-        while let Some(row) = found.next().map_err(|error| blame(error, &request.queries))? {
-            rows.push(node_row(row)?);
-        }
+        let sql = page_sql(session.dialect(), scope, request);
+        rows = session
+            .rows(&sql.text, &sql.params, node_row)
+            .map_err(|failure| failure.blame(&request.queries))?;
     }
     let limit = usize::try_from(request.limit).unwrap_or(usize::MAX);
     let has_more = rows.len() > limit;
@@ -72,8 +64,8 @@ pub(super) fn page(
     let count = match request.counting {
         Counting::None => None,
         _ if all_seen => Some(Count { value: rows.len() as u64, exact: true }),
-        Counting::Exact => Some(count(connection, dialect, scope, &request.queries, None)?),
-        Counting::UpTo(most) => Some(count(connection, dialect, scope, &request.queries, Some(most))?),
+        Counting::Exact => Some(count(session, scope, &request.queries, None)?),
+        Counting::UpTo(most) => Some(count(session, scope, &request.queries, Some(most))?),
     };
     let next_cursor = rows.last().filter(|_| has_more && request.sorting.is_insertion()).map(|row| row.id);
     Ok(Page { rows, count, has_more, next_cursor })
@@ -81,13 +73,12 @@ pub(super) fn page(
 
 /// How many there are; counted exactly up to `most`, beyond which the count says `most + 1`, inexact.
 pub(super) fn count(
-    connection: &Connection,
-    dialect: Dialect,
+    session: &Session<'_>,
     scope: Scope,
     queries: &[Query],
     most: Option<u64>,
 ) -> Result<Count, Failure> {
-    let mut sql = Sql::new(dialect, "SELECT count(*) FROM ");
+    let mut sql = Sql::new(session.dialect(), "SELECT count(*) FROM ");
     let conditions = scope.restrict(&mut sql, queries);
     match most {
         None => sql.push(scope.tables()).push(" WHERE ").push(&conditions),
@@ -97,11 +88,8 @@ pub(super) fn count(
             sql.push(&format!(" LIMIT {limit}) l"))
         }
     };
-    let value: i64 = connection
-        .prepare_cached(&sql.text)?
-        .query_row(params_from_iter(&sql.params), |row| row.get(0))
-        .map_err(|error| blame(error, queries))?;
-    let value = u64::try_from(value).unwrap_or(0);
+    let value = session.integer(&sql.text, &sql.params).map_err(|failure| failure.blame(queries))?;
+    let value = value.and_then(|value| u64::try_from(value).ok()).unwrap_or(0);
     Ok(Count { value, exact: most.is_none_or(|most| value <= most) })
 }
 
@@ -158,17 +146,4 @@ fn order_by(sql: &mut Sql, scope: Scope, sorting: &Sorting) -> String {
     }
     terms.push(format!("{}{}", scope.id(), if sorting.newest_first { " DESC" } else { "" }));
     terms.join(", ")
-}
-
-/// Tells a full text search that cannot be read from a failure of the database.
-pub(super) fn blame(error: rusqlite::Error, queries: &[Query]) -> Failure {
-    let searches = queries.iter().any(|query| matches!(query, Query::FullText { .. }));
-    match &error {
-        rusqlite::Error::SqliteFailure(code, Some(text)) if searches && code.code == ErrorCode::Unknown => {
-            let reason = format!("not a full text search: {}", text.trim_start_matches("fts5: "));
-            let error = QueryError::BadValue { filter: "fulltext", field: "text", reason };
-            Failure::Other(error.into())
-        }
-        _ => Failure::Sql(error),
-    }
 }

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
-use super::connection::database;
+use super::failure::{Failure, database};
+use super::session::Session;
 use super::{CatalogError, Result};
 
 /// The schema of Tiled 0.2.20.
@@ -45,16 +46,8 @@ const OLDER_REVISIONS: [&str; 27] = [
 ///
 /// # Errors
 /// `Missing`, `Outdated` or `Unrecognized`, each with what to do.
-pub(super) fn check(connection: &Connection, uri: &str) -> Result<()> {
-    let doing = "reading its revision";
-    let query = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, String>(0)).optional();
-    let stamped = query("SELECT name FROM sqlite_schema WHERE name = 'alembic_version'")
-        .map_err(|error| database(doing, error))?;
-    let revision = match stamped {
-        Some(_) => query("SELECT group_concat(version_num, ', ') FROM alembic_version HAVING count(*) > 0")
-            .map_err(|error| database(doing, error))?,
-        None => None,
-    };
+pub(super) fn check(session: &Session<'_>, uri: &str) -> Result<()> {
+    let revision = revision(session).map_err(|failure| failure.into_error("reading its revision"))?;
     let uri = uri.to_owned();
     match revision {
         Some(revision) if revision == REQUIRED_REVISION => Ok(()),
@@ -64,6 +57,17 @@ pub(super) fn check(connection: &Connection, uri: &str) -> Result<()> {
         Some(revision) => Err(CatalogError::Unrecognized { uri, revision, required: REQUIRED_REVISION }),
         None => Err(CatalogError::Missing { uri }),
     }
+}
+
+/// What the database is stamped with, if it is.
+fn revision(session: &Session<'_>) -> Result<Option<String>, Failure> {
+    let stamped =
+        session.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'alembic_version'", &[])?;
+    if stamped == Some(0) {
+        return Ok(None);
+    }
+    let found = session.rows("SELECT version_num FROM alembic_version", &[], |row| row.string(0))?;
+    Ok(Some(found.join(", ")).filter(|revision| !revision.is_empty()))
 }
 
 /// Makes the tables of a new catalog in `path`, an empty or absent file. One of ours keeps a write-ahead log.

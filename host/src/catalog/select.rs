@@ -1,10 +1,10 @@
 //! The columns that make a [`NodeRow`], and the row made of them.
 
-use rusqlite::Row;
 use serde_json::{Map, Value};
 use tiled_plugin_api::model::{Spec, StructureFamily};
 
-use super::connection::Failure;
+use super::failure::Failure;
+use super::session::Row;
 use super::sql::Sql;
 use super::{CatalogError, Content, Management, NodeRow, SourceBrief};
 
@@ -27,7 +27,8 @@ pub(super) fn select(sql: &mut Sql, columns: Columns, nodes: &str) {
         Content::Nodes | Content::Structures => sql
             .push(", n.metadata, n.specs, ")
             .push(&d.list_of("t.name", tags))
-            .push(", n.time_created, n.time_updated, d.id, d.mimetype, d.structure_family, d.management")
+            .push(", CAST(n.time_created AS TEXT), CAST(n.time_updated AS TEXT)")
+            .push(", d.id, d.mimetype, d.structure_family, d.management")
             .push(if columns.content == Content::Structures { ", s.structure" } else { ", NULL" }),
     };
     match columns.children {
@@ -61,39 +62,33 @@ pub(super) const COLUMNS: usize = 16;
 
 /// The node of a row of [`select`].
 pub(super) fn node_row(row: &Row<'_>) -> Result<NodeRow, Failure> {
-    let id: i64 = row.get(0)?;
-    let data_source = match row.get::<_, Option<i64>>(9)? {
+    let id = row.int(0)?;
+    let data_source = match row.opt_int(9)? {
         Some(source) => Some(SourceBrief {
             id: source,
-            mimetype: row.get(10)?,
-            structure_family: family(id, row.get_ref(11)?.as_str().map_err(column)?)?,
-            management: management(id, row.get_ref(12)?.as_str().map_err(column)?)?,
+            mimetype: row.string(10)?,
+            structure_family: family(id, row.text(11)?)?,
+            management: management(id, row.text(12)?)?,
         }),
         None => None,
     };
-    let mut access_tags = names(id, row.get_ref(6)?.as_str().map_err(column)?)?;
+    let mut access_tags = names(id, row.text(6)?)?;
     access_tags.sort_unstable();
-    let ancestors = row.get_ref(15)?.as_str_or_null().map_err(column)?;
     Ok(NodeRow {
         id,
-        parent: row.get(1)?,
-        key: row.get(2)?,
-        structure_family: family(id, row.get_ref(3)?.as_str().map_err(column)?)?,
-        metadata: row.get(4)?,
-        specs: specs(id, row.get_ref(5)?.as_str().map_err(column)?)?,
+        parent: row.opt_int(1)?,
+        key: row.string(2)?,
+        structure_family: family(id, row.text(3)?)?,
+        metadata: row.string(4)?,
+        specs: specs(id, row.text(5)?)?,
         access_tags,
-        time_created: row.get::<_, Option<String>>(7)?.unwrap_or_default(),
-        time_updated: row.get::<_, Option<String>>(8)?.unwrap_or_default(),
+        time_created: row.opt_string(7)?.unwrap_or_default(),
+        time_updated: row.opt_string(8)?.unwrap_or_default(),
         data_source,
-        structure: row.get(13)?,
-        children: row.get::<_, Option<i64>>(14)?.and_then(|count| u64::try_from(count).ok()),
-        ancestors: ancestors.map(|text| names(id, text)).transpose()?,
+        structure: row.opt_string(13)?,
+        children: row.opt_int(14)?.and_then(|count| u64::try_from(count).ok()),
+        ancestors: row.opt_text(15)?.map(|text| names(id, text)).transpose()?,
     })
-}
-
-/// A column that has another type than Tiled writes.
-pub(super) fn column(error: rusqlite::types::FromSqlError) -> Failure {
-    Failure::Sql(rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error)))
 }
 
 pub(super) fn family(node: i64, name: &str) -> Result<StructureFamily, CatalogError> {

@@ -9,6 +9,25 @@ pub(super) enum Param {
     Int(i64),
     Real(f64),
     Text(String),
+    Null,
+}
+
+impl Param {
+    pub fn text(value: &str) -> Self {
+        Param::Text(value.to_owned())
+    }
+
+    pub fn opt_text(value: Option<&str>) -> Self {
+        value.map_or(Param::Null, Param::text)
+    }
+
+    pub fn opt_int(value: Option<i64>) -> Self {
+        value.map_or(Param::Null, Param::Int)
+    }
+
+    pub fn bool(value: bool) -> Self {
+        Param::Int(i64::from(value))
+    }
 }
 
 impl ToSql for Param {
@@ -17,6 +36,7 @@ impl ToSql for Param {
             Param::Int(value) => ValueRef::Integer(*value),
             Param::Real(value) => ValueRef::Real(*value),
             Param::Text(value) => ValueRef::Text(value.as_bytes()),
+            Param::Null => ValueRef::Null,
         }))
     }
 }
@@ -67,6 +87,32 @@ impl Dialect {
         match self {
             Dialect::Sqlite { .. } => format!("?{number}"),
         }
+    }
+
+    /// Ends a `SELECT` of rows that nobody else may change or delete before the transaction ends.
+    pub fn hold(self) -> &'static str {
+        match self {
+            Dialect::Sqlite { .. } => "",
+        }
+    }
+
+    /// Ends a `SELECT` of rows that nobody else may delete before the transaction ends.
+    pub fn keep_parent(self) -> &'static str {
+        match self {
+            Dialect::Sqlite { .. } => "",
+        }
+    }
+
+    /// Whether others write while a transaction that writes is open.
+    pub fn others_write(self) -> bool {
+        match self {
+            Dialect::Sqlite { .. } => false,
+        }
+    }
+
+    /// Whether the integer is in a JSON list of integers.
+    pub fn in_integers(self, value: &str, list: &str) -> String {
+        self.in_list(value, list)
     }
 
     /// A dotted path as the database's own path. Every segment is the key of an object.

@@ -7,6 +7,16 @@ use tiled_plugin_api::model::{Spec, StructureFamily};
 use super::*;
 use crate::query::{self, Operator, Pattern, parse_sort};
 
+mod writing;
+
+/// Runs a test on a new catalog in each kind of database.
+fn on_each(test: impl Fn(&Catalog)) {
+    test(&Catalog::temporary().unwrap());
+    let directory = tempfile::tempdir().unwrap();
+    let uri = format!("sqlite:///{}", directory.path().join("catalog.db").display());
+    test(&Catalog::open(&uri, true).unwrap());
+}
+
 /// A database made by Tiled 0.2.20, in a directory of its own, with Tiled's journal mode.
 fn made_by_tiled() -> (tempfile::TempDir, String) {
     let directory = tempfile::tempdir().unwrap();

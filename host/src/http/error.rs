@@ -99,6 +99,19 @@ impl From<CatalogError> for HttpError {
                     .with_header(header::RETRY_AFTER, "1")
             }
             CatalogError::Collision { path } => HttpError::new(StatusCode::CONFLICT, format!("/{path}")),
+            CatalogError::NoNode { .. } | CatalogError::NoDataSource { .. } => {
+                HttpError::new(StatusCode::NOT_FOUND, error.to_string())
+            }
+            CatalogError::NotContainer { .. } => {
+                HttpError::new(StatusCode::METHOD_NOT_ALLOWED, error.to_string())
+            }
+            CatalogError::AssetClash { .. } => {
+                HttpError::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
+            }
+            CatalogError::UnknownTags { .. } => HttpError::new(StatusCode::FORBIDDEN, error.to_string()),
+            CatalogError::NotEmpty
+            | CatalogError::InternallyManaged
+            | CatalogError::AssetInternallyManaged => HttpError::new(StatusCode::CONFLICT, error.to_string()),
             other => {
                 tracing::error!("{other}");
                 HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error")
