@@ -7,7 +7,10 @@ use std::{
 
 use tiled_plugin_api::author::{Error, ErrorKind, Result, Source};
 
-use super::{file::source_of, uri::path_of};
+use super::{
+    file::{awaited, source_of},
+    uri::path_of,
+};
 
 /// Folders (or single files) that may be read, and all below them. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -71,6 +74,19 @@ impl Roots {
     /// As [`Roots::open`] and [`path_of`].
     pub fn open_uri(&self, uri: &str) -> Result<Source> {
         self.open(&path_of(uri)?)
+    }
+
+    /// Opens what a URI names, where the server itself writes there: a file that is not written yet is a source whose
+    /// calls answer `NotFound` until it is.
+    ///
+    /// # Errors
+    /// As [`Roots::open_uri`], `NotFound` apart.
+    pub fn open_written(&self, uri: &str) -> Result<Source> {
+        let path = path_of(uri)?;
+        match self.open(&path) {
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(awaited(path, self.clone())),
+            opened => opened,
+        }
     }
 
     /// Opens what a link inside the file at the URI `base` names; relative links count from its folder.
@@ -168,6 +184,22 @@ mod tests {
         let missing = t.roots.open(&t.secret.with_file_name("secret.tx2")).err().unwrap();
         assert_eq!((there.kind, missing.kind), (ErrorKind::Forbidden, ErrorKind::Forbidden));
         assert_eq!(kind(t.roots.open(&t.data.join("none.txt"))), Some(ErrorKind::NotFound));
+    }
+
+    #[test]
+    fn a_file_that_is_written_later_is_read_then() {
+        let t = tree();
+        let later = t.data.join("later.txt");
+        let source = t.roots.open_written(&uri_of(&later)).unwrap();
+        assert_eq!(source.len().unwrap_err().kind, ErrorKind::NotFound);
+        assert_eq!(source.local_path().unwrap(), later);
+        std::fs::write(&later, "abc").unwrap();
+        assert_eq!(source.read_all(9).unwrap(), b"abc");
+        let outside = uri_of(&t.secret.with_file_name("later.txt"));
+        assert_eq!(kind(t.roots.open_written(&outside)), Some(ErrorKind::Forbidden));
+        std::fs::remove_file(&later).unwrap();
+        symlink(&t.secret, &later).unwrap();
+        assert_eq!(source.len().unwrap_err().kind, ErrorKind::Forbidden);
     }
 
     #[test]

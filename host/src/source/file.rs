@@ -130,6 +130,51 @@ impl ByteSource for LocalFile {
     }
 }
 
+/// A file that was not there when it was named: each call looks whether it is by now.
+struct Awaited {
+    path: PathBuf,
+    roots: Roots,
+}
+
+/// A source over a path below the roots where nothing is yet.
+pub fn awaited(path: PathBuf, roots: Roots) -> Source {
+    Source::new(Awaited { path, roots })
+}
+
+impl ByteSource for Awaited {
+    fn uri(&self) -> String {
+        uri_of(&self.path)
+    }
+
+    fn is_directory(&self) -> bool {
+        false
+    }
+
+    fn len(&self) -> Result<u64> {
+        self.roots.open(&self.path)?.len()
+    }
+
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> Result<usize> {
+        self.roots.open(&self.path)?.read_at(offset, out)
+    }
+
+    fn list(&self, below: &str) -> Result<Vec<Entry>> {
+        self.roots.open(&self.path)?.list(below)
+    }
+
+    fn child(&self, relative: &str) -> Result<Source> {
+        self.roots.open(&self.path)?.child(relative)
+    }
+
+    fn local_path(&self) -> Option<PathBuf> {
+        Some(self.path.clone())
+    }
+
+    fn version(&self) -> Result<u64> {
+        self.roots.open(&self.path)?.version()
+    }
+}
+
 /// A directory.
 struct Directory {
     path: PathBuf,

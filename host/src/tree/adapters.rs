@@ -7,7 +7,7 @@ use tiled_plugin_api::author::{Adapter, AssetSource, Context, Error, ErrorKind, 
 
 use super::{Mount, TreeResult};
 use crate::{
-    catalog::{AssetRow, DataSourceRow, NodeRow},
+    catalog::{AssetRow, DataSourceRow, Management, NodeRow},
     plugin::{LoadedReader, Plugins},
     source::{is_database, path_of, revision_of},
 };
@@ -133,7 +133,10 @@ fn request_of(mount: &Mount, source: DataSourceRow, host: Host) -> Result<OpenRe
     let mut assets = Vec::with_capacity(source.assets.len());
     for asset in &source.assets {
         let Some(parameter) = asset.parameter.clone() else { continue };
-        let opened = mount.options.open_asset(&asset.data_uri)?;
+        let opened = match source.management {
+            Management::External => mount.options.open_asset(&asset.data_uri)?,
+            _ => mount.options.open_written_asset(&asset.data_uri)?,
+        };
         assets.push(AssetSource {
             source: opened,
             parameter,
@@ -149,14 +152,23 @@ fn request_of(mount: &Mount, source: DataSourceRow, host: Host) -> Result<OpenRe
 
 /// How many assets are looked at for every request; of a longer sequence the first ones and the last.
 const ASSETS_LOOKED_AT: usize = 4;
+/// As many of those that the server itself writes: any of them may be replaced.
+const WRITTEN_ASSETS_LOOKED_AT: usize = 4096;
 
-/// From size and time of the assets; 0 when one is not there, so that opening says so.
+/// From size and time of the assets; 0 when one is not there, so that opening says so. One that the server has not
+/// written yet is no reason to open the others again.
 fn version_of(source: &DataSourceRow) -> u64 {
     let count = source.assets.len();
-    let looked_at = source.assets.iter().enumerate().filter(|(i, _)| *i < ASSETS_LOOKED_AT || i + 1 == count);
+    let external = source.management == Management::External;
+    let most = if external { ASSETS_LOOKED_AT } else { WRITTEN_ASSETS_LOOKED_AT };
+    let looked_at = source.assets.iter().enumerate().filter(|(i, _)| *i < most || i + 1 == count);
     let mut version = count as u64;
     for (_, asset) in looked_at {
-        let Some(one) = asset_version(&asset.data_uri, asset.is_directory) else { return 0 };
+        let one = match asset_version(&asset.data_uri, asset.is_directory) {
+            Some(one) => one,
+            None if external => return 0,
+            None => 0,
+        };
         version = version.rotate_left(9) ^ one;
     }
     let structure = source.structure.as_deref().unwrap_or_default();

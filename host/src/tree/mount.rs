@@ -60,6 +60,18 @@ impl MountOptions {
         if is_database(data_uri) { self.storages.database(data_uri) } else { self.roots.open_uri(data_uri) }
     }
 
+    /// As [`MountOptions::open_asset`], where the server itself writes: a file may be yet to come.
+    ///
+    /// # Errors
+    /// `Forbidden` outside of the roots.
+    pub fn open_written_asset(&self, data_uri: &str) -> Result<Source> {
+        if is_database(data_uri) {
+            self.storages.database(data_uri)
+        } else {
+            self.roots.open_written(data_uri)
+        }
+    }
+
     /// Puts what was configured on the root node.
     pub(super) fn dress(&self, node: &mut Node) {
         if !self.metadata.is_empty() {
