@@ -49,6 +49,19 @@ struct Waiting {
     target: PathBuf,
 }
 
+impl Waiting {
+    /// An empty file beside `target`.
+    fn new(target: &Path) -> Result<Self> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = target.file_name().unwrap_or_default().to_string_lossy();
+        let beside = target.with_file_name(format!(".{name}.{}-{number}.part", std::process::id()));
+        let file = OpenOptions::new().write(true).create_new(true).open(&beside);
+        let file = file.map_err(|e| refused("create", &beside, &e))?;
+        Ok(Waiting { file: Some(file), beside, target: target.to_owned() })
+    }
+}
+
 impl Drop for Waiting {
     fn drop(&mut self) {
         if !self.beside.as_os_str().is_empty() {
@@ -64,16 +77,22 @@ impl Replacements {
     /// # Errors
     /// `Internal` when the medium refuses.
     pub fn write(&mut self, target: &Path, parts: &[&[u8]]) -> Result<()> {
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = target.file_name().unwrap_or_default().to_string_lossy();
-        let beside = target.with_file_name(format!(".{name}.{}-{number}.part", std::process::id()));
-        let file = OpenOptions::new().write(true).create_new(true).open(&beside);
-        let file = file.map_err(|e| refused("create", &beside, &e))?;
-        let mut waiting = Waiting { file: None, beside, target: target.to_owned() };
-        let mut parts: Vec<IoSlice> = parts.iter().map(|part| IoSlice::new(part)).collect();
-        write_all(&file, &mut parts).map_err(|e| refused("write", &waiting.beside, &e))?;
-        waiting.file = Some(file);
+        let waiting = Waiting::new(target)?;
+        if let Some(file) = &waiting.file {
+            let mut parts: Vec<IoSlice> = parts.iter().map(|part| IoSlice::new(part)).collect();
+            write_all(file, &mut parts).map_err(|e| refused("write", &waiting.beside, &e))?;
+        }
+        self.waiting.push(waiting);
+        Ok(())
+    }
+
+    /// Lets `fill` write a file beside `target`, whose directory must be there.
+    ///
+    /// # Errors
+    /// Those of `fill`; `Internal` when the medium refuses.
+    pub fn write_with(&mut self, target: &Path, fill: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
+        let mut waiting = Waiting::new(target)?;
+        waiting.file.as_mut().map_or(Ok(()), fill)?;
         self.waiting.push(waiting);
         Ok(())
     }

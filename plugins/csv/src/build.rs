@@ -11,6 +11,7 @@ use arrow::{
 };
 use tiled_plugin_api::author::{Context, Error, Result, Source};
 use tiled_tabular::{
+    fit::converted,
     pandas,
     values::{Whole, float, truth, whole},
 };
@@ -26,21 +27,26 @@ use crate::{
 const BATCH_ROWS: usize = 65_536;
 const BATCH_BYTES: usize = 8 << 20;
 
+/// What values of a type are read as.
+pub fn arrow_type(kind: Type) -> DataType {
+    match kind {
+        Type::Bool => DataType::Boolean,
+        Type::Int => DataType::Int64,
+        Type::Uint => DataType::UInt64,
+        Type::Float => DataType::Float64,
+        Type::Text | Type::RawText => DataType::Utf8,
+    }
+}
+
 /// The schema of these columns, the index last.
 pub fn schema(columns: &[Column], index: &[Column]) -> SchemaRef {
-    let field = |name: String, kind: Type| {
-        let data_type = match kind {
-            Type::Bool => DataType::Boolean,
-            Type::Int => DataType::Int64,
-            Type::Uint => DataType::UInt64,
-            Type::Float => DataType::Float64,
-            Type::Text | Type::RawText => DataType::Utf8,
-        };
+    let field = |name: String, column: &Column| {
+        let data_type = column.target.clone().unwrap_or_else(|| arrow_type(column.kind));
         Field::new(name, data_type, true)
     };
     let names: Vec<String> = (0..index.len()).map(|level| format!("__index_level_{level}__")).collect();
-    let fields = columns.iter().map(|column| field(column.name.clone(), column.kind));
-    let levels = index.iter().zip(&names).map(|(column, name)| field(name.clone(), column.kind));
+    let fields = columns.iter().map(|column| field(column.name.clone(), column));
+    let levels = index.iter().zip(&names).map(|(column, name)| field(name.clone(), column));
     let schema = Schema::new(fields.chain(levels).collect::<Vec<_>>());
     if names.is_empty() {
         return Arc::new(schema);
@@ -166,7 +172,14 @@ impl Batches {
         if count == 0 {
             return Ok(None);
         }
-        let arrays = builders.iter_mut().map(Builder::finish).collect();
+        let arrays = self.columns.iter().zip(&mut builders).map(|(column, builder)| {
+            let read = builder.finish();
+            let Some(target) = &column.target else { return Ok(read) };
+            converted(&read, target).map_err(|error| {
+                Error::invalid_data(format!("column {} before row {}: {error}", column.name, self.row))
+            })
+        });
+        let arrays = arrays.collect::<Result<Vec<ArrayRef>>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(count));
         let batch = RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options);
         batch.map(Some).map_err(Error::from_arrow)

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use arrow::datatypes::DataType;
 use tiled_plugin_api::author::{Context, Error, Result, Source};
 use tiled_tabular::{
     names::unique,
@@ -58,6 +59,8 @@ pub struct Column {
     pub width: usize,
     /// Whether any is missing.
     pub missing: bool,
+    /// What the values are converted to: the type that the catalog declares, where it is another one.
+    pub target: Option<DataType>,
 }
 
 /// What reading the file once has shown.
@@ -71,6 +74,13 @@ pub struct Layout {
     pub rows: u64,
     /// Whether the bytes are Latin-1 instead of UTF-8.
     pub latin1: bool,
+}
+
+impl Layout {
+    /// The same columns of a file without rows.
+    pub fn without_rows(&self) -> Self {
+        Layout { rows: 0, ..self.clone() }
+    }
 }
 
 /// A file's records behind its header. Too many fields are an error, too few are filled up, as pandas does.
@@ -188,6 +198,7 @@ pub fn layout(cx: &Context, source: &Source, options: &Options) -> Result<Layout
         kind: guess.decide(count, options.forced_type(&name), options.assume_missing),
         width: guess.chars(latin1),
         missing: guess.missing,
+        target: None,
         name,
         place,
     };

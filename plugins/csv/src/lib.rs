@@ -4,22 +4,28 @@
 //! one partition per file, and `text/csv;header=absent` as arrays. Parameters are named as those of `pandas.read_csv`:
 //! `sep`, `header`, `names`, `usecols`, `skiprows`, `nrows`, `dtype`, `encoding`, `quotechar`, `comment`,
 //! `skipinitialspace`, `skip_blank_lines`, `na_values`, `keep_default_na`, `assume_missing`; others do not matter.
+//! Keeps tables in files of comma-separated values, one for each partition, that can be appended to; read back, columns
+//! have the types that the catalog has.
 //! A file is read once to learn its types and again for its rows; neither keeps it in memory.
 
 use tiled_plugin_api::export_plugin;
 
 mod array;
 mod build;
+mod declared;
 mod layout;
 mod options;
 mod serializer;
 mod table;
 mod text;
 mod tokens;
+mod writer;
 mod xdi;
 
 pub use serializer::{ArrayCsv, TableCsv};
 pub use table::CsvReader;
+pub use tiled_tabular::store::TableWriter;
+pub use writer::CsvFormat;
 pub use xdi::{XdiReader, XdiSerializer};
 
 export_plugin! {
@@ -56,5 +62,8 @@ export_plugin! {
         XdiSerializer => {
             families: ["xdi"], media_types: ["application/x-xdi"], aliases: { "xdi": "application/x-xdi" }
         },
+    ],
+    writers: [
+        TableWriter(CsvFormat) => { mimetypes: ["text/csv", "text/csv;header=present"], schemes: ["file"] },
     ],
 }

@@ -92,28 +92,40 @@ fn line_element(structure: &ArrayStructure) -> Result<Element> {
 impl Serializer for TableCsv {
     fn encode(&self, cx: &Context, request: &EncodeRequest, payload: Payload, sink: &mut Sink) -> Result<()> {
         let mut rows = table_rows(cx, request, payload)?.without_index()?;
+        let put = &mut |bytes: &[u8]| sink.put(bytes);
         if request.parameter("header") != Some("absent") {
-            let mut out = Vec::new();
-            let names: Vec<&[u8]> =
-                rows.schema.fields().iter().map(|field| field.name().as_bytes()).collect();
-            for (place, name) in names.iter().enumerate() {
-                if place > 0 {
-                    out.push(b',');
-                }
-                push_quoted(&mut out, name, b',', names.len() == 1);
-            }
-            out.push(b'\n');
-            sink.put(&out)?;
+            write_names(&rows, b',', put)?;
         }
-        write_rows(&mut rows, b',', sink)
+        write_rows(&mut rows, b',', put)
     }
+}
+
+/// The names of the columns as a line.
+///
+/// # Errors
+/// Those of `put`.
+pub fn write_names(rows: &Rows, delimiter: u8, put: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    let mut out = Vec::new();
+    let names: Vec<&[u8]> = rows.schema.fields().iter().map(|field| field.name().as_bytes()).collect();
+    for (place, name) in names.iter().enumerate() {
+        if place > 0 {
+            out.push(delimiter);
+        }
+        push_quoted(&mut out, name, delimiter, names.len() == 1);
+    }
+    out.push(b'\n');
+    put(&out)
 }
 
 /// The rows as lines.
 ///
 /// # Errors
-/// Those of the rows and the sink.
-pub fn write_rows(rows: &mut Rows, delimiter: u8, sink: &mut Sink) -> Result<()> {
+/// Those of the rows and of `put`.
+pub fn write_rows(
+    rows: &mut Rows,
+    delimiter: u8,
+    put: &mut dyn FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
     let mut out = Vec::with_capacity(2 * PIECE_BYTES);
     let mut text = Vec::new();
     while let Some(batch) = rows.next()? {
@@ -129,12 +141,12 @@ pub fn write_rows(rows: &mut Rows, delimiter: u8, sink: &mut Sink) -> Result<()>
             }
             out.push(b'\n');
             if out.len() >= PIECE_BYTES {
-                sink.put(&out)?;
+                put(&out)?;
                 out.clear();
             }
         }
     }
-    sink.put(&out)
+    put(&out)
 }
 
 /// A field in quotes where it needs them: Python's `QUOTE_MINIMAL`. A line of one empty field needs them too.

@@ -10,10 +10,14 @@ use tiled_plugin_api::{
     model::{Description, StructureFamily, TableStructure},
 };
 
+use arrow::datatypes::{Field, SchemaRef};
+use tiled_tabular::{fit::decode_schema, pandas};
+
 use crate::{
     array::CsvArray,
     build::{Batches, schema},
-    layout::{Column, Layout, layout},
+    declared::declare,
+    layout::{Column, Layout, Type, layout},
     options::Options,
 };
 
@@ -28,7 +32,15 @@ impl Reader for CsvReader {
         let is_array = request.mimetype_parameter("header") == Some("absent");
         let options = Arc::new(Options::new(&request.parameters, self.delimiter, !is_array)?);
         let sources: Vec<Source> = request.assets.iter().map(|asset| asset.source.clone()).collect();
-        let files = Arc::new(Files { sources, options, layouts: Mutex::new(None) });
+        let absent = |error: Error| error.kind == ErrorKind::NotFound;
+        let known = request.structure.is_some();
+        let awaited =
+            sources.iter().map(|source| known && source.version().err().is_some_and(absent)).collect();
+        let declared = match &request.structure {
+            Some(structure) if !is_array => declared_schema(structure)?,
+            _ => None,
+        };
+        let files = Arc::new(Files { sources, awaited, declared, options, layouts: Mutex::new(None) });
         if is_array {
             return Ok(Box::new(CsvArray::open(cx, files, request.structure)?));
         }
@@ -44,11 +56,18 @@ impl Reader for CsvReader {
 pub struct Files {
     /// In order.
     pub sources: Vec<Source>,
+    /// Whether each was not written yet when the table was opened: the server itself writes it.
+    awaited: Vec<bool>,
+    /// The columns that the catalog has.
+    declared: Option<SchemaRef>,
     /// How to read them.
     pub options: Arc<Options>,
     /// By the versions of the files.
     layouts: Mutex<Option<Known>>,
 }
+
+/// The version of a file that is yet to be written. Those of files are never 0.
+pub const UNWRITTEN: u64 = 0;
 
 /// What the files hold, and the versions of the files it was read from.
 type Known = (Vec<u64>, Arc<Vec<Layout>>);
@@ -59,19 +78,72 @@ impl Files {
     /// # Errors
     /// `InvalidData` where files contradict each other; those of [`layout`].
     pub fn layouts(&self, cx: &Context) -> Result<Arc<Vec<Layout>>> {
-        let versions = self.sources.iter().map(|source| source.version()).collect::<Result<Vec<_>>>()?;
+        let versions = (0..self.sources.len()).map(|number| self.version(number)).collect::<Result<Vec<_>>>()?;
         let mut known = self.layouts.lock().map_err(Error::internal)?;
         if let Some((_, layouts)) = known.as_ref().filter(|(at, _)| *at == versions) {
             return Ok(layouts.clone());
         }
-        let layouts = self
-            .sources
-            .iter()
-            .map(|source| layout(cx, source, &self.options))
-            .collect::<Result<Vec<_>>>()?;
-        let layouts = Arc::new(unified(layouts)?);
+        let mut found = Vec::with_capacity(versions.len());
+        for (source, version) in self.sources.iter().zip(&versions) {
+            let is_there = *version != UNWRITTEN;
+            found.push(is_there.then(|| layout(cx, source, &self.options)).transpose()?);
+        }
+        let unwritten = found.iter().flatten().next().map_or_else(|| self.unwritten(), Layout::without_rows);
+        let layouts = found.into_iter().map(|layout| layout.unwrap_or_else(|| unwritten.clone())).collect();
+        let mut layouts = unified(layouts)?;
+        if let Some(declared) = &self.declared {
+            declare(cx, self, declared, &versions, &mut layouts)?;
+        }
+        let layouts = Arc::new(layouts);
         *known = Some((versions, layouts.clone()));
         Ok(layouts)
+    }
+
+    /// The version of a file, [`UNWRITTEN`] where it is yet to come.
+    fn version(&self, number: usize) -> Result<u64> {
+        let source = self.sources.get(number).ok_or_else(|| Error::internal("a file that is not there"))?;
+        match source.version() {
+            Err(error) if error.kind == ErrorKind::NotFound && self.awaited.get(number) == Some(&true) => {
+                Ok(UNWRITTEN)
+            }
+            version => version,
+        }
+    }
+
+    /// What a table looks like of which nothing is written.
+    fn unwritten(&self) -> Layout {
+        let declared = self.declared.iter().flat_map(|schema| {
+            let index = pandas::index_columns(schema);
+            schema.fields().iter().filter(move |field| !index.contains(field.name()))
+        });
+        let column = |(place, field): (usize, &Arc<Field>)| Column {
+            name: field.name().clone(),
+            place,
+            kind: Type::Text,
+            width: 0,
+            missing: false,
+            target: None,
+        };
+        Layout { columns: declared.enumerate().map(column).collect(), index: vec![], rows: 0, latin1: false }
+    }
+
+    /// The rows of one file; none where it is yet to be written.
+    ///
+    /// # Errors
+    /// Those of the source.
+    pub fn batches(
+        &self,
+        cx: &Context,
+        number: usize,
+        columns: Vec<Column>,
+        schema: SchemaRef,
+        latin1: bool,
+    ) -> Result<Option<Batches>> {
+        if self.version(number)? == UNWRITTEN {
+            return Ok(None);
+        }
+        let source = self.sources.get(number).ok_or_else(|| Error::internal("a file that is not there"))?;
+        Batches::open(cx, source, self.options.clone(), columns, schema, latin1).map(Some)
     }
 
     fn first(&self, cx: &Context) -> Result<Layout> {
@@ -88,7 +160,7 @@ impl Files {
     /// # Errors
     /// `NotFound` for an unknown column; those of [`layout`].
     pub fn read(
-        &self,
+        self: &Arc<Self>,
         cx: &Context,
         numbers: std::ops::Range<usize>,
         names: Option<&[String]>,
@@ -96,7 +168,7 @@ impl Files {
         let layouts = self.layouts(cx)?;
         let first = layouts.first().ok_or_else(|| Error::internal("a table without files"))?;
         let schema = schema(&chosen(first, names)?, &first.index);
-        let (sources, options, cx) = (self.sources.clone(), self.options.clone(), cx.clone());
+        let (files, cx) = (self.clone(), cx.clone());
         let names = names.map(<[String]>::to_vec);
         let stream_schema = schema.clone();
         let mut numbers = numbers;
@@ -107,13 +179,13 @@ impl Files {
                     return Some(batch);
                 }
                 let number = numbers.next()?;
-                let (source, layout) = sources.get(number).zip(layouts.get(number))?;
+                let layout = layouts.get(number)?;
                 let opened = chosen(layout, names.as_deref()).and_then(|mut columns| {
                     columns.extend(layout.index.iter().cloned());
-                    Batches::open(&cx, source, options.clone(), columns, stream_schema.clone(), layout.latin1)
+                    files.batches(&cx, number, columns, stream_schema.clone(), layout.latin1)
                 });
                 match opened {
-                    Ok(batches) => current = Some(batches),
+                    Ok(batches) => current = batches,
                     Err(error) => {
                         numbers = 0..0;
                         return Some(Err(error));
@@ -123,6 +195,12 @@ impl Files {
         });
         Ok(TableStream::from_batches(schema, batches))
     }
+}
+
+/// The columns of a table's structure; `None` where it says none, as structures made by hand do.
+fn declared_schema(structure: &serde_json::Value) -> Result<Option<SchemaRef>> {
+    let uri = structure.get("arrow_schema").and_then(serde_json::Value::as_str);
+    uri.filter(|uri| !uri.is_empty()).map(decode_schema).transpose()
 }
 
 fn chosen(layout: &Layout, names: Option<&[String]>) -> Result<Vec<Column>> {

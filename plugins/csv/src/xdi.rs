@@ -239,7 +239,7 @@ impl Serializer for XdiSerializer {
         }
         head.push('\n');
         sink.put(head.as_bytes())?;
-        write_rows(&mut rows, b' ', sink)
+        write_rows(&mut rows, b' ', &mut |bytes: &[u8]| sink.put(bytes))
     }
 }
 

@@ -3,20 +3,27 @@
 //! Reads `application/x-parquet` (`.parquet`, `.pq`), `application/vnd.apache.arrow.file` (`.arrow`, `.feather`; files
 //! and streams) as tables, one partition per file, and `application/x-parquet;structure=sparse` as sparse arrays. Reads
 //! only the columns asked for, and only as fast as the caller takes the rows.
-//! Writes tables, sparse arrays and xarray datasets as Arrow files and as Parquet.
+//! Writes tables, sparse arrays and xarray datasets as Arrow files and as Parquet. Keeps tables in files of both kinds
+//! (a file for each partition), and sparse arrays in Parquet (a file for each block).
 
 use tiled_plugin_api::export_plugin;
 
 mod arrow_file;
 mod old_lists;
 mod parquet_file;
+mod parts;
 mod serializer;
 mod sparse;
+mod sparse_writer;
 mod table;
+mod writer;
 
 pub use serializer::{ArrowSerializer, ParquetSerializer};
 pub use sparse::SparseReader;
+pub use sparse_writer::SparseWriter;
 pub use table::{ArrowReader, ParquetReader};
+pub use tiled_tabular::store::TableWriter;
+pub use writer::{ArrowFormat, ParquetFormat};
 
 export_plugin! {
     name: "parquet",
@@ -47,5 +54,10 @@ export_plugin! {
             media_types: ["application/x-parquet"],
             aliases: { "parquet": "application/x-parquet" }
         },
+    ],
+    writers: [
+        TableWriter(ParquetFormat) => { mimetypes: ["application/x-parquet"], schemes: ["file"] },
+        TableWriter(ArrowFormat) => { mimetypes: ["application/vnd.apache.arrow.file"], schemes: ["file"] },
+        SparseWriter => { mimetypes: ["application/x-parquet;structure=sparse"], schemes: ["file"] },
     ],
 }

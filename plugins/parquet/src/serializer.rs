@@ -1,5 +1,7 @@
 //! Tables as Arrow files and as Parquet.
 
+use std::io::Write;
+
 use arrow::{
     array::RecordBatch,
     compute::concat_batches,
@@ -8,7 +10,10 @@ use arrow::{
     ipc::writer::FileWriter,
 };
 use parquet::{
-    arrow::ArrowWriter, basic::Compression, errors::ParquetError, file::properties::WriterProperties,
+    arrow::ArrowWriter,
+    basic::Compression,
+    errors::ParquetError,
+    file::{metadata::KeyValue, properties::WriterProperties},
 };
 use tiled_plugin_api::author::{Context, EncodeRequest, Error, ErrorKind, Payload, Result, Serializer, Sink};
 use tiled_tabular::{Rows, table_rows};
@@ -24,18 +29,31 @@ pub struct ParquetSerializer;
 
 impl Serializer for ArrowSerializer {
     fn encode(&self, cx: &Context, request: &EncodeRequest, payload: Payload, sink: &mut Sink) -> Result<()> {
-        let mut rows = table_rows(cx, request, payload)?;
-        let mut writer = FileWriter::try_new(sink, &rows.schema).map_err(unfit)?;
-        if has_dictionary(rows.schema.fields()) {
-            // A file has room for one dictionary per column: batches with their own are made one.
-            writer.write(&all_in_one(&mut rows)?).map_err(unfit)?;
-        } else {
-            while let Some(batch) = rows.next()? {
-                writer.write(&batch).map_err(unfit)?;
-            }
-        }
-        writer.finish().map_err(unfit)
+        write_arrow(&mut table_rows(cx, request, payload)?, sink)
     }
+}
+
+impl Serializer for ParquetSerializer {
+    fn encode(&self, cx: &Context, request: &EncodeRequest, payload: Payload, sink: &mut Sink) -> Result<()> {
+        write_parquet(&mut table_rows(cx, request, payload)?, sink)
+    }
+}
+
+/// The rows as an Arrow file.
+///
+/// # Errors
+/// `NotAcceptable` for types that it cannot hold; those of the rows and of `to`.
+pub fn write_arrow(rows: &mut Rows, to: impl Write) -> Result<()> {
+    let mut writer = FileWriter::try_new(to, &rows.schema).map_err(unfit)?;
+    if has_dictionary(rows.schema.fields()) {
+        // A file has room for one dictionary per column: batches with their own are made one.
+        writer.write(&all_in_one(rows)?).map_err(unfit)?;
+    } else {
+        while let Some(batch) = rows.next()? {
+            writer.write(&batch).map_err(unfit)?;
+        }
+    }
+    writer.finish().map_err(unfit)
 }
 
 fn all_in_one(rows: &mut Rows) -> Result<RecordBatch> {
@@ -75,20 +93,24 @@ fn gone(error: std::io::Error) -> Error {
     }
 }
 
-impl Serializer for ParquetSerializer {
-    fn encode(&self, cx: &Context, request: &EncodeRequest, payload: Payload, sink: &mut Sink) -> Result<()> {
-        let mut rows = table_rows(cx, request, payload)?;
-        let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-        let mut writer =
-            ArrowWriter::try_new(sink, rows.schema.clone(), Some(properties)).map_err(unfit_parquet)?;
-        while let Some(batch) = rows.next()? {
-            writer.write(&batch).map_err(unfit_parquet)?;
-            if writer.in_progress_size() > ROW_GROUP_BYTES {
-                writer.flush().map_err(unfit_parquet)?;
-            }
+/// The rows as a Parquet file, with the schema's metadata where pyarrow looks for them.
+///
+/// # Errors
+/// As [`write_arrow`].
+pub fn write_parquet(rows: &mut Rows, to: impl Write + Send) -> Result<()> {
+    let notes = rows.schema.metadata().iter();
+    let notes = notes.map(|(key, value)| KeyValue::new(key.to_string(), value.to_string())).collect();
+    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY);
+    let properties = properties.set_key_value_metadata(Some(notes)).build();
+    let mut writer =
+        ArrowWriter::try_new(to, rows.schema.clone(), Some(properties)).map_err(unfit_parquet)?;
+    while let Some(batch) = rows.next()? {
+        writer.write(&batch).map_err(unfit_parquet)?;
+        if writer.in_progress_size() > ROW_GROUP_BYTES {
+            writer.flush().map_err(unfit_parquet)?;
         }
-        writer.close().map(|_| ()).map_err(unfit_parquet)
     }
+    writer.close().map(|_| ()).map_err(unfit_parquet)
 }
 
 fn unfit_parquet(error: ParquetError) -> Error {

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{ArrayRef, RecordBatch, RecordBatchReader, Scalar},
+    array::{ArrayRef, RecordBatch, Scalar},
     compute::{cast, kernels::numeric::add},
-    datatypes::{Field, Schema, SchemaRef},
-    error::ArrowError,
+    datatypes::{DataType, Field, Schema, SchemaRef},
 };
 use tiled_plugin_api::{
     author::{
@@ -15,7 +14,12 @@ use tiled_plugin_api::{
     model::{Description, SparseStructure, StructureFamily},
 };
 
-use crate::parquet_file::{Batches, ParquetFile};
+use tiled_tabular::columns;
+
+use crate::{
+    parquet_file::{Batches, ParquetFile},
+    parts,
+};
 
 /// Opens the blocks of a sparse array. Its structure comes from the catalog: the files do not tell it.
 pub struct SparseReader;
@@ -28,7 +32,12 @@ impl Reader for SparseReader {
             ));
         };
         let structure: SparseStructure = serde_json::from_value(structure).map_err(Error::internal)?;
-        let blocks: Vec<Source> = request.assets.into_iter().map(|asset| asset.source).collect();
+        let absent = |error: Error| error.kind == ErrorKind::NotFound;
+        let block = |source: Source| {
+            let awaited = source.version().err().is_some_and(absent);
+            Block { source, awaited }
+        };
+        let blocks: Vec<Block> = request.assets.into_iter().map(|asset| block(asset.source)).collect();
         let wanted = structure.chunks.iter().try_fold(1_usize, |all, chunks| all.checked_mul(chunks.len()));
         if wanted != Some(blocks.len()) {
             let message = format!("{} files are not the blocks of these chunks", blocks.len());
@@ -41,32 +50,99 @@ impl Reader for SparseReader {
 struct Sparse {
     structure: SparseStructure,
     /// In C order of the blocks.
-    blocks: Arc<Vec<Source>>,
+    blocks: Arc<Vec<Block>>,
+}
+
+struct Block {
+    source: Source,
+    /// Not written yet when the array was opened: the server itself writes it, and nothing is in it until then.
+    awaited: bool,
+}
+
+/// Where block `number` begins along each axis.
+fn offsets(chunks: &[Vec<u64>], number: usize) -> Vec<u64> {
+    let mut rest = number;
+    let mut offsets: Vec<u64> = Vec::with_capacity(chunks.len());
+    for chunks in chunks.iter().rev() {
+        let count = chunks.len().max(1);
+        offsets.push(chunks.iter().take(rest % count).sum());
+        rest /= count;
+    }
+    offsets.reverse();
+    offsets
 }
 
 impl Sparse {
-    /// Where block `number` begins along each axis.
-    fn offsets(&self, number: usize) -> Vec<u64> {
-        let mut rest = number;
-        let mut offsets: Vec<u64> = Vec::with_capacity(self.structure.chunks.len());
-        for chunks in self.structure.chunks.iter().rev() {
-            let count = chunks.len().max(1);
-            offsets.push(chunks.iter().take(rest % count).sum());
-            rest /= count;
+    /// The types of coordinates and values as the first of these blocks that is written has them.
+    fn types(&self, numbers: std::ops::Range<usize>) -> Result<Vec<DataType>> {
+        let axes = self.structure.shape.len();
+        let mut types = None;
+        for number in numbers {
+            if let Some(file) = open(&self.blocks, number)? {
+                types = Some(places(&file, axes, number)?.1);
+                break;
+            }
         }
-        offsets.reverse();
-        offsets
+        if let Some(types) = types {
+            return Ok(types);
+        }
+        let data_type = self.structure.data_type.as_ref().map(|data_type| columns::column(data_type, &[]));
+        let data_type = data_type.transpose()?.map_or(DataType::Float64, |empty| empty.data_type().clone());
+        Ok((0..axes).map(|_| DataType::Int64).chain([data_type]).collect())
+    }
+
+    /// What rows of these blocks look like. Coordinates of the whole array may need a wider type than those of a block.
+    fn schema(&self, numbers: std::ops::Range<usize>) -> Result<SchemaRef> {
+        let whole = numbers.len() > 1;
+        let fields = self.types(numbers)?.into_iter().enumerate().map(|(place, data_type)| {
+            match self.structure.shape.get(place) {
+                None => Field::new("data", data_type, true),
+                Some(length) if whole && most(&data_type) < length.saturating_sub(1) => {
+                    Field::new(format!("dim{place}"), DataType::Int64, true)
+                }
+                Some(_) => Field::new(format!("dim{place}"), data_type, true),
+            }
+        });
+        Ok(Arc::new(Schema::new(fields.collect::<Vec<_>>())))
     }
 }
 
-fn open(blocks: &[Source], number: usize) -> Result<ParquetFile> {
+/// The largest number of an integer type.
+fn most(data_type: &DataType) -> u64 {
+    match data_type {
+        DataType::Int8 => i8::MAX.unsigned_abs().into(),
+        DataType::UInt8 => u8::MAX.into(),
+        DataType::Int16 => i16::MAX.unsigned_abs().into(),
+        DataType::UInt16 => u16::MAX.into(),
+        DataType::Int32 => i32::MAX.unsigned_abs().into(),
+        DataType::UInt32 => u32::MAX.into(),
+        DataType::Int64 => i64::MAX.unsigned_abs(),
+        _ => u64::MAX,
+    }
+}
+
+/// The file of a block; `None` where it is yet to be written.
+fn open(blocks: &[Block], number: usize) -> Result<Option<ParquetFile>> {
     let block = blocks.get(number).ok_or_else(|| Error::new(ErrorKind::OutOfBounds, "Block out of range"))?;
-    ParquetFile::open(block).map_err(|error| {
-        if error.kind != ErrorKind::NotFound {
-            return error;
-        }
-        Error::not_found(format!("Block {number} has not been stored yet")).with_detail(error)
-    })
+    match ParquetFile::open(&block.source) {
+        Err(error) if error.kind == ErrorKind::NotFound && block.awaited => Ok(None),
+        opened => opened.map(Some),
+    }
+}
+
+/// Places of the coordinates and the values in a file, and their types. pandas' index, where the file has one, stands
+/// last and is no axis.
+fn places(file: &ParquetFile, axes: usize, number: usize) -> Result<(Vec<usize>, Vec<DataType>)> {
+    let schema = file.schema();
+    let data = schema.index_of("data");
+    let data = data.map_err(|_| Error::invalid_data(format!("Block {number} has no column data")))?;
+    let places: Vec<usize> = (0..axes).chain([data]).collect();
+    let type_of = |place: &usize| schema.fields().get(*place).map(|field| field.data_type().clone());
+    let types: Option<Vec<DataType>> = places.iter().map(type_of).collect();
+    match types {
+        Some(types) if types.iter().take(axes).all(DataType::is_integer) => Ok((places, types)),
+        _ => Err(Error::invalid_data(format!("Block {number} has not a column of places for each axis"))),
+    }
 }
 
 impl Adapter for Sparse {
@@ -87,77 +163,27 @@ impl Adapter for Sparse {
             }
             None => 0..self.blocks.len(),
         };
-        let axes = self.structure.shape.len();
-        let first = open(&self.blocks, numbers.start)?;
-        let schema = first.schema();
-        let data = schema
-            .field_with_name("data")
-            .map_err(|_| Error::invalid_data("The blocks have no column data"))?;
-        // pandas' index, where the file has one, stands last and is no axis.
-        let axis = |axis: usize| schema.fields().get(axis).map(|field| field.data_type().clone());
-        let mut fields = Vec::with_capacity(axes + 1);
-        for place in 0..axes {
-            let data_type = axis(place).filter(arrow::datatypes::DataType::is_integer);
-            let data_type =
-                data_type.ok_or_else(|| Error::invalid_data(format!("The blocks have no axis {place}")))?;
-            fields.push(Field::new(format!("dim{place}"), data_type, true));
-        }
-        fields.push(Field::new("data", data.data_type().clone(), true));
-        let schema: SchemaRef = Arc::new(Schema::new(fields));
         let whole = request.partition.is_none();
-        let offsets = |number| if whole { self.offsets(number) } else { vec![0; axes] };
-        let offsets = numbers.clone().map(offsets).collect();
-        let blocks =
-            Blocks { cx: cx.clone(), blocks: self.blocks.clone(), numbers, offsets, schema, current: None };
-        match &request.columns {
-            None => Ok(TableStream::from_reader(Box::new(blocks))),
-            Some(names) => project(blocks, names),
-        }
-    }
-}
-
-fn project(blocks: Blocks, names: &[String]) -> Result<TableStream> {
-    let place = |name: &String| {
-        blocks.schema.index_of(name).map_err(|_| Error::not_found(format!("No such field {name}")))
-    };
-    let places: Vec<usize> = names.iter().map(place).collect::<Result<_>>()?;
-    let schema = Arc::new(blocks.schema.project(&places).map_err(Error::internal)?);
-    let batches =
-        blocks.map(move |batch| batch.and_then(|batch| batch.project(&places)).map_err(Error::from_arrow));
-    Ok(TableStream::from_batches(schema, batches))
-}
-
-struct Blocks {
-    cx: Context,
-    blocks: Arc<Vec<Source>>,
-    numbers: std::ops::Range<usize>,
-    offsets: std::collections::VecDeque<Vec<u64>>,
-    schema: SchemaRef,
-    current: Option<(Batches, Vec<u64>)>,
-}
-
-impl Blocks {
-    fn step(&mut self) -> Result<Option<RecordBatch>> {
-        loop {
-            self.cx.check()?;
-            if let Some((batches, offsets)) = &mut self.current {
-                match batches.next().transpose()? {
-                    Some(batch) => return shift(&batch, offsets, &self.schema).map(Some),
-                    None => self.current = None,
-                }
-            }
-            let (Some(number), Some(offsets)) = (self.numbers.next(), self.offsets.pop_front()) else {
-                return Ok(None);
-            };
-            let file = open(&self.blocks, number)?;
-            let mut places: Vec<usize> = (0..offsets.len()).collect();
-            let data = file.schema().index_of("data");
-            places.push(data.map_err(|_| Error::invalid_data(format!("Block {number} has no column data")))?);
-            if places.iter().any(|place| *place >= file.schema().fields().len()) {
-                return Err(Error::invalid_data(format!("Block {number} has too few columns")));
-            }
-            self.current = Some((file.read(&places)?, offsets));
-        }
+        let schema = self.schema(numbers.clone())?;
+        let place = |name: &String| {
+            schema.index_of(name).map_err(|_| Error::not_found(format!("No such field {name}")))
+        };
+        let chosen = request.columns.as_ref().map(|names| names.iter().map(place).collect::<Result<Vec<_>>>());
+        let chosen = chosen.transpose()?.unwrap_or_else(|| (0..schema.fields().len()).collect());
+        let given: SchemaRef = Arc::new(schema.project(&chosen).map_err(Error::internal)?);
+        let (blocks, axes) = (self.blocks.clone(), self.structure.shape.len());
+        let chunks = self.structure.chunks.clone();
+        Ok(parts::stream(cx, numbers, given, move |number| {
+            let Some(file) = open(&blocks, number)? else { return Ok(Box::new(std::iter::empty())) };
+            let (places, _) = places(&file, axes, number)?;
+            let offsets = if whole { offsets(&chunks, number) } else { vec![0; axes] };
+            let (schema, chosen) = (schema.clone(), chosen.clone());
+            let batches: Batches = Box::new(file.read(&places)?.map(move |batch| {
+                let placed = shift(&batch?, &offsets, &schema)?;
+                placed.project(&chosen).map_err(Error::from_arrow)
+            }));
+            Ok(batches)
+        }))
     }
 }
 
@@ -174,22 +200,4 @@ fn shift(batch: &RecordBatch, offsets: &[u64], schema: &SchemaRef) -> Result<Rec
         columns.push(column);
     }
     RecordBatch::try_new(schema.clone(), columns).map_err(Error::from_arrow)
-}
-
-impl Iterator for Blocks {
-    type Item = Result<RecordBatch, ArrowError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let step = self.step();
-        if step.is_err() {
-            (self.numbers, self.current) = (0..0, None);
-        }
-        step.map_err(Error::into_arrow).transpose()
-    }
-}
-
-impl RecordBatchReader for Blocks {
-    fn schema(&self) -> SchemaRef {
-        self.schema.clone()
-    }
 }

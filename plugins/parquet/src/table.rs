@@ -3,10 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use arrow::{
-    array::{ArrayRef, RecordBatch, RecordBatchReader},
+    array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, new_null_array},
     compute::cast,
     datatypes::{Field, Schema, SchemaRef},
-    error::ArrowError,
 };
 use tiled_plugin_api::{
     author::{
@@ -15,11 +14,12 @@ use tiled_plugin_api::{
     },
     model::{Description, StructureFamily, TableStructure},
 };
-use tiled_tabular::pandas;
+use tiled_tabular::{fit::decode_schema, pandas};
 
 use crate::{
     arrow_file::ArrowFile,
     parquet_file::{Batches, ParquetFile},
+    parts,
 };
 
 /// Opens Parquet files.
@@ -56,10 +56,10 @@ enum File {
 
 impl File {
     fn schema(&self) -> SchemaRef {
-        match self {
+        pandas::with_bytes_kept(match self {
             File::Parquet(file) => file.schema(),
             File::Arrow(file) => file.schema(),
-        }
+        })
     }
 
     fn read(&self, columns: &[usize]) -> Result<Batches> {
@@ -74,8 +74,18 @@ type Open = fn(&Source) -> Result<File>;
 
 struct Partition {
     source: Source,
+    /// Not written yet when the table was opened: the server itself writes it.
+    awaited: bool,
     /// The opened file, and the version of the source it was opened at.
     opened: Mutex<Option<(u64, Arc<File>)>>,
+}
+
+impl Partition {
+    fn new(source: Source, known: bool) -> Self {
+        let absent = |error: Error| error.kind == ErrorKind::NotFound;
+        let awaited = known && source.version().err().is_some_and(absent);
+        Partition { source, awaited, opened: Mutex::new(None) }
+    }
 }
 
 /// A table of one or several files.
@@ -87,20 +97,28 @@ struct Table {
 
 impl Table {
     fn open(request: OpenRequest, open: Open) -> Result<Self> {
+        let known = request.structure.is_some();
         let sources = request.assets.iter().map(|asset| asset.source.clone());
-        let partitions: Vec<Partition> =
-            sources.map(|source| Partition { source, opened: Mutex::new(None) }).collect();
-        let mut table = Table { partitions: partitions.into(), open, structure: empty_structure() };
-        table.structure = match request.structure {
+        let partitions: Vec<Partition> = sources.map(|source| Partition::new(source, known)).collect();
+        let structure = match request.structure {
             // The catalog knows: partitions may still have to be written.
             Some(known) => serde_json::from_value(known).map_err(Error::internal)?,
-            None => table_structure(&table.file(0)?.schema(), table.partitions.len() as u64)?,
+            None => {
+                let first = opened(&partitions, 0, open)?.ok_or_else(|| Error::internal("an awaited file"))?;
+                table_structure(&first.schema(), partitions.len() as u64)?
+            }
         };
-        Ok(table)
+        Ok(Table { partitions: partitions.into(), open, structure })
     }
 
-    fn file(&self, partition: usize) -> Result<Arc<File>> {
-        opened(&self.partitions, partition, self.open)
+    /// The schema of the first of these partitions that is written; of the table where none is.
+    fn schema(&self, numbers: std::ops::Range<usize>) -> Result<SchemaRef> {
+        for number in numbers {
+            if let Some(file) = opened(&self.partitions, number, self.open)? {
+                return Ok(file.schema());
+            }
+        }
+        decode_schema(&self.structure.arrow_schema)
     }
 
     /// Places of the columns asked for, then those of the index.
@@ -119,28 +137,21 @@ impl Table {
     }
 }
 
-fn empty_structure() -> TableStructure {
-    TableStructure { arrow_schema: String::new(), npartitions: 1, columns: vec![], resizable: false }
-}
-
-fn opened(partitions: &[Partition], number: usize, open: Open) -> Result<Arc<File>> {
+/// The file of a partition; `None` where it is yet to be written.
+fn opened(partitions: &[Partition], number: usize, open: Open) -> Result<Option<Arc<File>>> {
     let partition =
         partitions.get(number).ok_or_else(|| Error::new(ErrorKind::OutOfBounds, "Partition out of range"))?;
-    let version = partition.source.version().map_err(|error| unstored(error, number))?;
+    let version = match partition.source.version() {
+        Err(error) if error.kind == ErrorKind::NotFound && partition.awaited => return Ok(None),
+        version => version?,
+    };
     let mut opened = partition.opened.lock().map_err(Error::internal)?;
     if let Some((_, file)) = opened.as_ref().filter(|(known, _)| *known == version) {
-        return Ok(file.clone());
+        return Ok(Some(file.clone()));
     }
-    let file = Arc::new(open(&partition.source).map_err(|error| unstored(error, number))?);
+    let file = Arc::new(open(&partition.source)?);
     *opened = Some((version, file.clone()));
-    Ok(file)
-}
-
-fn unstored(error: Error, partition: usize) -> Error {
-    if error.kind != ErrorKind::NotFound {
-        return error;
-    }
-    Error::not_found(format!("Partition {partition} has not been stored yet")).with_detail(error)
+    Ok(Some(file))
 }
 
 impl Adapter for Table {
@@ -162,14 +173,18 @@ impl Adapter for Table {
             }
             None => 0..self.partitions.len(),
         };
-        let first = self.file(numbers.start)?;
-        let places = self.places(&first.schema(), request.columns.as_deref())?;
-        let schema: SchemaRef = Arc::new(first.schema().project(&places).map_err(Error::internal)?);
+        let schema = self.schema(numbers.clone())?;
+        let places = self.places(&schema, request.columns.as_deref())?;
+        let schema: SchemaRef = Arc::new(schema.project(&places).map_err(Error::internal)?);
         // Files of one table may differ in what may be missing.
         let schema = if numbers.len() > 1 { nullable(&schema) } else { schema };
-        let (partitions, open) = (self.partitions.clone(), self.open);
-        let rest = Rest { cx: cx.clone(), partitions, open, numbers, schema: schema.clone(), current: None };
-        Ok(TableStream::from_reader(Box::new(rest)))
+        let (partitions, open, wanted) = (self.partitions.clone(), self.open, schema.clone());
+        Ok(parts::stream(cx, numbers, schema, move |number| {
+            match opened(&partitions, number, open)? {
+                None => Ok(Box::new(std::iter::empty())),
+                Some(file) => rows(&file, &wanted).map_err(|error| error.within(format!("Partition {number}"))),
+            }
+        }))
     }
 }
 
@@ -179,68 +194,47 @@ fn nullable(schema: &Schema) -> SchemaRef {
     Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
 }
 
-/// Partition after partition, all with one schema.
-struct Rest {
-    cx: Context,
-    partitions: Arc<Vec<Partition>>,
-    open: Open,
-    numbers: std::ops::Range<usize>,
-    schema: SchemaRef,
-    current: Option<Batches>,
-}
-
-impl Rest {
-    fn step(&mut self) -> Result<Option<RecordBatch>> {
-        loop {
-            self.cx.check()?;
-            if let Some(batches) = &mut self.current {
-                match batches.next().transpose()? {
-                    Some(batch) => return conform(batch, &self.schema).map(Some),
-                    None => self.current = None,
-                }
+/// The rows of a file in the columns and types of `schema`. An index that another file of the table has as a column, and
+/// this one as a range, is counted.
+fn rows(file: &File, schema: &SchemaRef) -> Result<Batches> {
+    let found = file.schema();
+    let index = pandas::index_columns(schema);
+    let (mut places, mut sources) = (Vec::new(), Vec::new());
+    for field in schema.fields() {
+        match found.index_of(field.name()) {
+            Ok(place) => {
+                sources.push(Some(places.len()));
+                places.push(place);
             }
-            let Some(number) = self.numbers.next() else { return Ok(None) };
-            let file = opened(&self.partitions, number, self.open)?;
-            let found = file.schema();
-            let places = self.schema.fields().iter().map(|field| {
-                found.index_of(field.name()).map_err(|_| {
-                    Error::invalid_data(format!("Partition {number} has no column {}", field.name()))
-                })
-            });
-            self.current = Some(file.read(&places.collect::<Result<Vec<_>>>()?)?);
+            Err(_) if index.contains(field.name()) => sources.push(None),
+            Err(_) => return Err(Error::invalid_data(format!("It has no column {}", field.name()))),
         }
     }
-}
-
-impl Iterator for Rest {
-    type Item = Result<RecordBatch, ArrowError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let step = self.step();
-        if step.is_err() {
-            (self.numbers, self.current) = (0..0, None);
-        }
-        step.map_err(Error::into_arrow).transpose()
-    }
-}
-
-impl RecordBatchReader for Rest {
-    fn schema(&self) -> SchemaRef {
-        self.schema.clone()
-    }
-}
-
-/// The same rows with the types of `schema`, column by column.
-fn conform(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
-    let pairs = batch.columns().iter().zip(schema.fields());
-    let column = |(column, field): (&ArrayRef, &Arc<Field>)| {
-        if column.data_type() == field.data_type() {
-            Ok(column.clone())
-        } else {
-            cast(column, field.data_type())
-        }
-    };
-    let columns: Vec<ArrayRef> = pairs.map(column).collect::<Result<_, _>>().map_err(Error::from_arrow)?;
-    let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    RecordBatch::try_new_with_options(schema.clone(), columns, &options).map_err(Error::from_arrow)
+    let (schema, range) = (schema.clone(), pandas::range_index(&found));
+    let mut next = range.map_or(0, |(start, _)| start);
+    let batches = file.read(&places)?.map(move |batch| {
+        let batch = batch?;
+        let count = i64::try_from(batch.num_rows()).map_err(Error::internal)?;
+        let step = range.map_or(1, |(_, step)| step);
+        let counted = |field: &Field| -> Result<ArrayRef> {
+            if range.is_none() || !field.data_type().is_integer() {
+                return Ok(new_null_array(field.data_type(), batch.num_rows()));
+            }
+            let values = (0..count).map(|row| next.wrapping_add(row.wrapping_mul(step)));
+            let values: ArrayRef = Arc::new(Int64Array::from_iter_values(values));
+            cast(&values, field.data_type()).map_err(Error::from_arrow)
+        };
+        let column = |(field, source): (&Arc<Field>, &Option<usize>)| match source {
+            None => counted(field),
+            Some(place) if batch.column(*place).data_type() == field.data_type() => {
+                Ok(batch.column(*place).clone())
+            }
+            Some(place) => cast(batch.column(*place), field.data_type()).map_err(Error::from_arrow),
+        };
+        let columns = schema.fields().iter().zip(&sources).map(column).collect::<Result<Vec<_>>>()?;
+        next = next.wrapping_add(count.wrapping_mul(step));
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        RecordBatch::try_new_with_options(schema.clone(), columns, &options).map_err(Error::from_arrow)
+    });
+    Ok(Box::new(batches))
 }

@@ -1,6 +1,8 @@
 //! pandas' metadata in an Arrow schema: which columns are its index.
 
-use arrow::datatypes::{DataType, Schema};
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use serde_json::{Value, json};
 
 /// Names of the columns that are the index of the data frame.
@@ -9,6 +11,40 @@ pub fn index_columns(schema: &Schema) -> Vec<String> {
     let listed = pandas.as_ref().and_then(|pandas| pandas.get("index_columns")?.as_array());
     let names = listed.into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned));
     names.filter(|name| schema.field_with_name(name).is_ok()).collect()
+}
+
+/// Start and step of the index where pandas keeps none as a column: a range.
+pub fn range_index(schema: &Schema) -> Option<(i64, i64)> {
+    let pandas: Value = serde_json::from_str(schema.metadata().get("pandas")?).ok()?;
+    let range = pandas.get("index_columns")?.as_array()?.iter().find(|index| index["kind"] == "range")?;
+    Some((range["start"].as_i64()?, range["step"].as_i64()?))
+}
+
+/// The schema with a word to pandas that columns of bytes stay bytes. Without it Tiled's client, which reads through
+/// dask, makes text of them.
+pub fn with_bytes_kept(schema: SchemaRef) -> SchemaRef {
+    let is_bytes = |field: &&FieldRef| matches!(field.data_type(), DataType::Binary | DataType::LargeBinary);
+    if !schema.fields().iter().any(|field| is_bytes(&field)) {
+        return schema;
+    }
+    let known = schema.metadata().get("pandas").and_then(|text| serde_json::from_str(text).ok());
+    let mut pandas: Value = known.unwrap_or_else(|| {
+        json!({"index_columns": [], "column_indexes": [], "columns": [], "attributes": {},
+            "creator": {"library": "tiled-host", "version": env!("CARGO_PKG_VERSION")}, "pandas_version": "2.3.3"})
+    });
+    let Some(columns) = pandas.get_mut("columns").and_then(Value::as_array_mut) else { return schema };
+    for field in schema.fields().iter().filter(is_bytes) {
+        let wide = matches!(field.data_type(), DataType::LargeBinary);
+        let kept = if wide { "large_binary[pyarrow]" } else { "binary[pyarrow]" };
+        match columns.iter_mut().find(|column| column["field_name"] == field.name().as_str()) {
+            Some(column) => column["numpy_type"] = kept.into(),
+            None => columns.push(json!({"name": field.name(), "field_name": field.name(), "pandas_type": "bytes",
+                "numpy_type": kept, "metadata": null})),
+        }
+    }
+    let mut metadata = schema.metadata().clone();
+    metadata.insert("pandas", pandas.to_string());
+    Arc::new(Schema::new_with_metadata(schema.fields().clone(), metadata))
 }
 
 /// The value of the schema's `pandas` key that makes `index` the index columns.

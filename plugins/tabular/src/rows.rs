@@ -18,6 +18,11 @@ pub struct Rows {
 }
 
 impl Rows {
+    /// The batches of a reader.
+    pub fn new(cx: &Context, reader: Box<dyn RecordBatchReader + Send>) -> Self {
+        Rows { schema: reader.schema(), reader, keep: None, cx: cx.clone() }
+    }
+
     /// The next batch, or `None` at the end.
     ///
     /// # Errors
@@ -31,6 +36,24 @@ impl Rows {
             None => Ok(Some(batch)),
             Some(keep) => batch.project(keep).map(Some).map_err(Error::from_arrow),
         }
+    }
+
+    /// With the columns in this order.
+    ///
+    /// # Errors
+    /// `Conflict` naming a column that is not there, or has no place.
+    pub fn in_order(mut self, names: &[String]) -> Result<Self> {
+        let place = |name: &String| self.schema.index_of(name).ok();
+        let places: Option<Vec<usize>> = names.iter().map(place).collect();
+        let Some(places) = places.filter(|places| places.len() == self.schema.fields().len()) else {
+            let message = format!("The columns there are {}, not those of these rows", names.join(", "));
+            return Err(Error::new(ErrorKind::Conflict, message));
+        };
+        self.schema = self.schema.project(&places).map_err(Error::internal)?.into();
+        let kept = self.keep.take();
+        let kept = |place: usize| kept.as_ref().map_or(Some(place), |kept| kept.get(place).copied());
+        self.keep = Some(places.into_iter().filter_map(kept).collect());
+        Ok(self)
     }
 
     /// Without the index columns that pandas' metadata name.
@@ -64,5 +87,5 @@ pub fn table_rows(cx: &Context, request: &EncodeRequest, payload: Payload) -> Re
             return Err(Error::new(ErrorKind::NotAcceptable, message));
         }
     };
-    Ok(Rows { schema: reader.schema(), reader, keep: None, cx: cx.clone() })
+    Ok(Rows::new(cx, reader))
 }
