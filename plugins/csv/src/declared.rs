@@ -50,8 +50,14 @@ fn wish(column: &Column, declared: &Schema) -> Option<Column> {
     }
     let as_text = || if column.kind == Type::RawText { Type::RawText } else { Type::Text };
     let kind = match target {
-        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64
-        | DataType::UInt8 | DataType::UInt16 | DataType::UInt32 | DataType::UInt64 => match column.kind {
+        DataType::Int8
+        | DataType::Int16
+        | DataType::Int32
+        | DataType::Int64
+        | DataType::UInt8
+        | DataType::UInt16
+        | DataType::UInt32
+        | DataType::UInt64 => match column.kind {
             Type::Int | Type::Uint => column.kind,
             Type::Bool => return None,
             // Whole numbers of which some are missing.
@@ -63,7 +69,9 @@ fn wish(column: &Column, declared: &Schema) -> Option<Column> {
             _ => return None,
         },
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => as_text(),
-        DataType::Dictionary(_, values) if matches!(**values, DataType::Utf8 | DataType::LargeUtf8) => as_text(),
+        DataType::Dictionary(_, values) if matches!(**values, DataType::Utf8 | DataType::LargeUtf8) => {
+            as_text()
+        }
         DataType::Boolean
         | DataType::Date32
         | DataType::Date64
@@ -76,17 +84,20 @@ fn wish(column: &Column, declared: &Schema) -> Option<Column> {
         | DataType::Decimal256(..) => Type::Text,
         _ => return None,
     };
-    Some(Column { kind, target: Some(target.clone()).filter(|target| *target != arrow_type(kind)), ..column.clone() })
+    Some(Column {
+        kind,
+        target: Some(target.clone()).filter(|target| *target != arrow_type(kind)),
+        ..column.clone()
+    })
 }
 
 /// Text can always be text, and a number a float.
 fn always_fits(wish: &Column) -> bool {
     match &wish.target {
         None => true,
-        Some(target) => matches!(
-            target,
-            DataType::LargeUtf8 | DataType::Utf8View | DataType::Float16 | DataType::Float32
-        ),
+        Some(target) => {
+            matches!(target, DataType::LargeUtf8 | DataType::Utf8View | DataType::Float16 | DataType::Float32)
+        }
     }
 }
 

@@ -121,11 +121,7 @@ pub fn write_names(rows: &Rows, delimiter: u8, put: &mut dyn FnMut(&[u8]) -> Res
 ///
 /// # Errors
 /// Those of the rows and of `put`.
-pub fn write_rows(
-    rows: &mut Rows,
-    delimiter: u8,
-    put: &mut dyn FnMut(&[u8]) -> Result<()>,
-) -> Result<()> {
+pub fn write_rows(rows: &mut Rows, delimiter: u8, put: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
     let mut out = Vec::with_capacity(2 * PIECE_BYTES);
     let mut text = Vec::new();
     while let Some(batch) = rows.next()? {

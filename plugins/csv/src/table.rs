@@ -78,7 +78,8 @@ impl Files {
     /// # Errors
     /// `InvalidData` where files contradict each other; those of [`layout`].
     pub fn layouts(&self, cx: &Context) -> Result<Arc<Vec<Layout>>> {
-        let versions = (0..self.sources.len()).map(|number| self.version(number)).collect::<Result<Vec<_>>>()?;
+        let versions =
+            (0..self.sources.len()).map(|number| self.version(number)).collect::<Result<Vec<_>>>()?;
         let mut known = self.layouts.lock().map_err(Error::internal)?;
         if let Some((_, layouts)) = known.as_ref().filter(|(at, _)| *at == versions) {
             return Ok(layouts.clone());

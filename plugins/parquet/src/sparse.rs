@@ -168,7 +168,8 @@ impl Adapter for Sparse {
         let place = |name: &String| {
             schema.index_of(name).map_err(|_| Error::not_found(format!("No such field {name}")))
         };
-        let chosen = request.columns.as_ref().map(|names| names.iter().map(place).collect::<Result<Vec<_>>>());
+        let chosen =
+            request.columns.as_ref().map(|names| names.iter().map(place).collect::<Result<Vec<_>>>());
         let chosen = chosen.transpose()?.unwrap_or_else(|| (0..schema.fields().len()).collect());
         let given: SchemaRef = Arc::new(schema.project(&chosen).map_err(Error::internal)?);
         let (blocks, axes) = (self.blocks.clone(), self.structure.shape.len());

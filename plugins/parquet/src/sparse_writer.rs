@@ -33,7 +33,8 @@ pub struct SparseWriter;
 impl Writer for SparseWriter {
     fn create(&self, _cx: &Context, request: &CreateRequest) -> Result<Created> {
         if request.structure_family != StructureFamily::Sparse {
-            let message = format!("{} keeps sparse arrays, not {}", request.mimetype, request.structure_family);
+            let message =
+                format!("{} keeps sparse arrays, not {}", request.mimetype, request.structure_family);
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         let structure = structure_of(&request.structure)?;
@@ -121,7 +122,8 @@ impl SparseStorage {
         for (place, chunks) in block.iter().zip(chunks) {
             let place = usize::try_from(*place).map_err(|_| outside())?;
             shape.push(*chunks.get(place).ok_or_else(outside)?);
-            number = number.checked_mul(chunks.len()).and_then(|n| n.checked_add(place)).ok_or_else(outside)?;
+            number =
+                number.checked_mul(chunks.len()).and_then(|n| n.checked_add(place)).ok_or_else(outside)?;
         }
         Ok((self.blocks.get(number).ok_or_else(outside)?, shape))
     }
@@ -135,7 +137,8 @@ impl SparseStorage {
             let (_, field) =
                 sent.fields().find(&name).ok_or_else(|| wrong(format!("Column {name} is missing")))?;
             if !field.data_type().is_integer() {
-                let message = format!("Column {name} holds places: it must be integers, not {}", field.data_type());
+                let message =
+                    format!("Column {name} holds places: it must be integers, not {}", field.data_type());
                 return Err(wrong(message));
             }
             fields.push(Field::new(name, field.data_type().clone(), true));
@@ -161,7 +164,10 @@ impl Storage for SparseStorage {
     ) -> Result<Option<Value>> {
         let (target, shape) = self.target(request.block.as_deref())?;
         if request.append {
-            return Err(Error::new(ErrorKind::Unsupported, "Blocks of sparse arrays are replaced, not appended to"));
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "Blocks of sparse arrays are replaced, not appended to",
+            ));
         }
         let Payload::Table(stream) = payload else {
             return Err(Error::new(ErrorKind::InvalidArgument, "A sparse array is written as rows (Arrow)"));

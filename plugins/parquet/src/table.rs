@@ -104,7 +104,8 @@ impl Table {
             // The catalog knows: partitions may still have to be written.
             Some(known) => serde_json::from_value(known).map_err(Error::internal)?,
             None => {
-                let first = opened(&partitions, 0, open)?.ok_or_else(|| Error::internal("an awaited file"))?;
+                let first =
+                    opened(&partitions, 0, open)?.ok_or_else(|| Error::internal("an awaited file"))?;
                 table_structure(&first.schema(), partitions.len() as u64)?
             }
         };
@@ -179,11 +180,9 @@ impl Adapter for Table {
         // Files of one table may differ in what may be missing.
         let schema = if numbers.len() > 1 { nullable(&schema) } else { schema };
         let (partitions, open, wanted) = (self.partitions.clone(), self.open, schema.clone());
-        Ok(parts::stream(cx, numbers, schema, move |number| {
-            match opened(&partitions, number, open)? {
-                None => Ok(Box::new(std::iter::empty())),
-                Some(file) => rows(&file, &wanted).map_err(|error| error.within(format!("Partition {number}"))),
-            }
+        Ok(parts::stream(cx, numbers, schema, move |number| match opened(&partitions, number, open)? {
+            None => Ok(Box::new(std::iter::empty())),
+            Some(file) => rows(&file, &wanted).map_err(|error| error.within(format!("Partition {number}"))),
         }))
     }
 }

@@ -92,11 +92,11 @@ fn in_columns_of(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch,
             Error::new(ErrorKind::Conflict, message).into_arrow()
         })?;
         converted(column, field.data_type()).map_err(|error| {
-            let message = format!("Column {} of the rows before is {}: {error}", field.name(), field.data_type());
+            let message =
+                format!("Column {} of the rows before is {}: {error}", field.name(), field.data_type());
             Error::new(ErrorKind::Conflict, message).into_arrow()
         })
     };
     let columns = schema.fields().iter().map(column).collect::<Result<Vec<_>, _>>()?;
     RecordBatch::try_new(schema.clone(), columns)
 }
-

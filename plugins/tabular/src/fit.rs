@@ -65,7 +65,10 @@ impl Fitted {
             places.push(place);
         }
         if !odd.is_empty() {
-            return Err(Error::new(ErrorKind::InvalidArgument, format!("Columns of another type: {}", odd.join(", "))));
+            return Err(Error::new(
+                ErrorKind::InvalidArgument,
+                format!("Columns of another type: {}", odd.join(", ")),
+            ));
         }
         // An index that only these rows have.
         for (place, field) in sent.fields().iter().enumerate() {
@@ -81,7 +84,10 @@ impl Fitted {
     fn fit(&self, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
         let pairs = self.places.iter().zip(self.schema.fields());
         let column = |(place, field): (&usize, &Arc<Field>)| {
-            let column = batch.columns().get(*place).ok_or_else(|| ArrowError::SchemaError("too few columns".into()))?;
+            let column = batch
+                .columns()
+                .get(*place)
+                .ok_or_else(|| ArrowError::SchemaError("too few columns".into()))?;
             converted(column, field.data_type()).map_err(|error| {
                 let message = format!("Column {} does not fit {}: {error}", field.name(), field.data_type());
                 Error::new(ErrorKind::InvalidArgument, message).into_arrow()
@@ -178,7 +184,9 @@ fn kind(data_type: &DataType) -> Kind {
         DataType::Boolean => Kind::Bool,
         other if other.is_numeric() => Kind::Number,
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Kind::Text,
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => Kind::Bytes,
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+            Kind::Bytes
+        }
         DataType::Date32 | DataType::Date64 => Kind::Moment { zoned: false },
         DataType::Timestamp(_, zone) => Kind::Moment { zoned: zone.is_some() },
         DataType::Time32(_) | DataType::Time64(_) => Kind::TimeOfDay,

@@ -38,7 +38,8 @@ pub fn with_bytes_kept(schema: SchemaRef) -> SchemaRef {
         let kept = if wide { "large_binary[pyarrow]" } else { "binary[pyarrow]" };
         match columns.iter_mut().find(|column| column["field_name"] == field.name().as_str()) {
             Some(column) => column["numpy_type"] = kept.into(),
-            None => columns.push(json!({"name": field.name(), "field_name": field.name(), "pandas_type": "bytes",
+            None => columns
+                .push(json!({"name": field.name(), "field_name": field.name(), "pandas_type": "bytes",
                 "numpy_type": kept, "metadata": null})),
         }
     }

@@ -10,8 +10,8 @@ use arrow::datatypes::{Schema, SchemaRef};
 use serde_json::Value;
 use tiled_plugin_api::{
     author::{
-        Context, CreateRequest, Created, Error, ErrorKind, OpenRequest, Payload, Result, Storage, WriteRequest,
-        Writer,
+        Context, CreateRequest, Created, Error, ErrorKind, OpenRequest, Payload, Result, Storage,
+        WriteRequest, Writer,
     },
     disk::Replacements,
     model::{SliceDim, StructureFamily, TableStructure},
@@ -47,7 +47,8 @@ pub trait TableFormat: Send + Sync + 'static {
     ///
     /// # Errors
     /// `Unsupported` where files of this format are not for appending; as `encode`.
-    fn encode_more(&self, cx: &Context, before: &Path, rows: Rows, to: &mut (dyn Write + Send)) -> Result<()>;
+    fn encode_more(&self, cx: &Context, before: &Path, rows: Rows, to: &mut (dyn Write + Send))
+    -> Result<()>;
 }
 
 /// Keeps tables in files of one format.
@@ -84,8 +85,9 @@ impl<F: TableFormat + Clone> Writer for TableWriter<F> {
 }
 
 fn structure_of(structure: &Value) -> Result<TableStructure> {
-    serde_json::from_value(structure.clone())
-        .map_err(|error| Error::new(ErrorKind::InvalidArgument, format!("The structure is no table's: {error}")))
+    serde_json::from_value(structure.clone()).map_err(|error| {
+        Error::new(ErrorKind::InvalidArgument, format!("The structure is no table's: {error}"))
+    })
 }
 
 struct TableStorage<F> {
@@ -159,7 +161,11 @@ impl Pending {
     ///
     /// # Errors
     /// Those of `write`; `Internal` when the medium refuses.
-    pub fn write(&self, target: &Path, write: impl FnOnce(&mut (dyn Write + Send)) -> Result<()>) -> Result<()> {
+    pub fn write(
+        &self,
+        target: &Path,
+        write: impl FnOnce(&mut (dyn Write + Send)) -> Result<()>,
+    ) -> Result<()> {
         keep::tidy(target);
         self.0.lock().map_err(Error::internal)?.write_with(target, |file| {
             let mut to = BufWriter::with_capacity(WRITE_BYTES, file);
