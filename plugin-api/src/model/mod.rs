@@ -4,11 +4,13 @@
 
 mod description;
 mod dtype;
+mod ragged;
 mod slice;
 mod structure;
 
 pub use description::{Child, Children, ChildrenRequest, Description, Plan, Spec};
 pub use dtype::{DataType, Endianness, Field, Kind};
+pub use ragged::{Lookup, RaggedJoin, RaggedLayout, RaggedSlice, slice_ragged};
 pub use slice::{NDSlice, SliceDim, SliceError, SlicePart, is_everything, shape_of};
 pub use structure::{
     ArrayStructure, AwkwardStructure, ContainerStructure, RaggedStructure, SparseStructure, StructureFamily,
