@@ -135,7 +135,15 @@ const API: &[Endpoint] = &[
         get(routes::awkward::ragged_full)
     })
     .needs(ReadData)
-    .with(&[FORMAT]),
+    .with(&[SLICE, FORMAT]),
+    Endpoint::get(
+        "/api/v1/ragged/block/{path}",
+        "One block of a ragged array",
+        Answer::Values(&["ragged"]),
+        || get(routes::awkward::ragged_block),
+    )
+    .needs(ReadData)
+    .with(&[BLOCK, SLICE, FORMAT]),
     Endpoint::get("/api/v1/asset/bytes/{path}", "A file of a node as it is", Answer::File, || {
         get(routes::asset::bytes)
     })

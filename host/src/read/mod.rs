@@ -14,6 +14,7 @@ mod etag;
 mod export;
 mod negotiate;
 mod plan;
+mod ragged;
 mod reply;
 mod slabs;
 mod sparse;

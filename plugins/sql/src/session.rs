@@ -210,8 +210,10 @@ pub fn kind_of(error: &AdbcError, dialect: Dialect, public: &str) -> Error {
         (ErrorKind::Busy, format!("{public}: {message}"))
     } else if has(&["out of memory", "out of disk", "disk is full", "no space left"]) {
         (ErrorKind::Busy, format!("{public}: the database has no room left"))
-    } else if state.starts_with("23") || matches!(error.status, Status::Integrity | Status::AlreadyExists)
-        || has(&["constraint"]) {
+    } else if state.starts_with("23")
+        || matches!(error.status, Status::Integrity | Status::AlreadyExists)
+        || has(&["constraint"])
+    {
         (ErrorKind::Conflict, "These rows are there already".to_owned())
     } else if is_passing(&state, &text) {
         (ErrorKind::Busy, format!("{public}: other writers are in the way, try again"))

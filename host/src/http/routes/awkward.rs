@@ -7,43 +7,56 @@ use super::names;
 use crate::{
     access::Scope,
     app::App,
-    http::{HttpError, extract::Ask, respond},
+    http::{
+        HttpError,
+        extract::{self, Ask},
+        respond,
+    },
 };
 
 /// `POST awkward/buffers`: form keys in the body.
 pub async fn buffers_post(State(app): State<App>, ask: Ask, body: Bytes) -> Result<Response, HttpError> {
     let form_keys = names(&body)?.ok_or_else(|| HttpError::missing("form_keys"))?;
-    read(&app, &ask, StructureFamily::Awkward, Some(form_keys)).await
+    read(&app, &ask, Some(form_keys)).await
 }
 
 /// `GET awkward/buffers`.
 pub async fn buffers(State(app): State<App>, ask: Ask) -> Result<Response, HttpError> {
     let form_keys = ask.params.list("form_key");
-    read(&app, &ask, StructureFamily::Awkward, form_keys).await
+    read(&app, &ask, form_keys).await
 }
 
 /// `GET awkward/full`.
 pub async fn full(State(app): State<App>, ask: Ask) -> Result<Response, HttpError> {
-    read(&app, &ask, StructureFamily::Awkward, None).await
+    read(&app, &ask, None).await
 }
 
-/// `GET ragged/full`.
+/// `GET ragged/full`: a slice of the whole.
 pub async fn ragged_full(State(app): State<App>, ask: Ask) -> Result<Response, HttpError> {
-    read(&app, &ask, StructureFamily::Ragged, None).await
+    ragged(&app, &ask, None).await
 }
 
-async fn read(
-    app: &App,
-    ask: &Ask,
-    family: StructureFamily,
-    form_keys: Option<Vec<String>>,
-) -> Result<Response, HttpError> {
-    let node = app.readers.tree.find(&ask.cx, &ask.path, ask.caller, Scope::ReadData).await?;
-    let wanted_family: &'static [StructureFamily] = match family {
-        StructureFamily::Ragged => &[StructureFamily::Ragged],
-        _ => &[StructureFamily::Awkward],
+/// `GET ragged/block`: a slice of one block.
+pub async fn ragged_block(State(app): State<App>, ask: Ask) -> Result<Response, HttpError> {
+    let block = extract::block(&ask.params)?;
+    let [block] = block.as_slice() else {
+        return Err(HttpError::unprocessable("A block of a ragged array has one number"));
     };
-    let node = node.only(wanted_family)?;
+    ragged(&app, &ask, Some(*block)).await
+}
+
+async fn ragged(app: &App, ask: &Ask, block: Option<u64>) -> Result<Response, HttpError> {
+    let slice = extract::slice(&ask.params)?;
+    let node = app.readers.tree.find(&ask.cx, &ask.path, ask.caller, Scope::ReadData).await?;
+    let node = node.only(&[StructureFamily::Ragged])?;
+    let wanted = ask.wanted();
+    let reply = app.readers.ragged(&ask.reading(&wanted), &node, block, slice).await?;
+    Ok(respond::respond(ask, reply).await)
+}
+
+async fn read(app: &App, ask: &Ask, form_keys: Option<Vec<String>>) -> Result<Response, HttpError> {
+    let node = app.readers.tree.find(&ask.cx, &ask.path, ask.caller, Scope::ReadData).await?;
+    let node = node.only(&[StructureFamily::Awkward])?;
     let wanted = ask.wanted();
     Ok(respond::respond(ask, app.readers.buffers(&ask.reading(&wanted), &node, form_keys).await?).await)
 }
