@@ -160,10 +160,9 @@ impl Pool {
     /// # Errors
     /// `Busy` when the database cannot be reached.
     pub fn session(self: &Arc<Self>) -> Result<Lent> {
-        while let Some((mut session, since)) = {
-            let kept = held(&self.idle).pop();
-            kept
-        } {
+        // Not in the loop's head, where the lock would be held through its body.
+        let next = || held(&self.idle).pop();
+        while let Some((mut session, since)) = next() {
             // The server may have closed it meanwhile.
             let trusted = self.address.dialect != Dialect::Postgres || since.elapsed() < IDLE / 10;
             if trusted || session.integers("SELECT 1").is_ok() {

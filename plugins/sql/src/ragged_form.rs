@@ -9,6 +9,9 @@ use tiled_plugin_api::{
 /// Deeper forms are refused.
 const MAX_DEPTH: usize = 64;
 
+/// Buffers by name.
+pub type Named = Vec<(String, Vec<u8>)>;
+
 /// A form that fits a structure: which entry is which of the structure's buffers.
 pub struct RaggedForm {
     /// Name in the body, name in the structure, bytes of an offset (0: elements), whether signed.
@@ -117,13 +120,13 @@ fn primitive(data_type: &DataType) -> Option<String> {
 ///
 /// # Errors
 /// `InvalidArgument` when they are not of the structure.
-pub fn from_json(structure: &RaggedStructure, body: &[u8]) -> Result<(u64, Vec<(String, Vec<u8>)>)> {
+pub fn from_json(structure: &RaggedStructure, body: &[u8]) -> Result<(u64, Named)> {
     let lists: Value = serde_json::from_slice(body).map_err(|_| unfit("it is no JSON"))?;
     let layout = RaggedLayout::of(structure)?;
     let mut names = layout.offsets();
     let mut level = list_of(&lists)?;
     let length = level.len() as u64;
-    let mut buffers = Vec::new();
+    let mut buffers = Named::new();
     for axis in structure.shape.iter().skip(1) {
         let mut ends = vec![0_i64];
         let mut below = Vec::new();

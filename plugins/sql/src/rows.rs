@@ -3,7 +3,9 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use arrow::{
-    array::{ArrayRef, RecordBatch, RecordBatchOptions, RecordBatchReader},
+    array::{
+        Array, ArrayRef, AsArray, Float32Array, Float64Array, RecordBatch, RecordBatchOptions, RecordBatchReader,
+    },
     datatypes::{Schema, SchemaRef},
     error::ArrowError,
 };
@@ -184,10 +186,12 @@ impl Rows {
             let column = &self.layout.columns[*place];
             let given =
                 batch.columns().get(number).ok_or_else(|| Error::internal("a column did not come"))?;
-            let values = restore(given, &column.kept.arrow, column.field.data_type());
-            columns.push(values.map_err(|error| {
+            let values = restore(given, &column.kept.arrow, column.field.data_type()).map_err(|error| {
                 Error::invalid_data(format!("column {}: {}", column.field.name(), error.message))
-            })?);
+            })?;
+            // SQLite has no NaN: where nothing may be missing, this is what is missing.
+            let nan = self.layout.dialect == Dialect::Sqlite && !column.field.is_nullable();
+            columns.push(if nan { with_nan(values) } else { values });
         }
         RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)
             .map_err(|error| Error::invalid_data(format!("{}: {error}", self.layout.table)))
@@ -205,6 +209,21 @@ fn restore(
     let direct = matches!((given.data_type(), kept), (T::Utf8, T::Decimal128(..) | T::Decimal256(..)));
     let values = if direct { given.clone() } else { convert(given, kept)? };
     convert(&values, wanted)
+}
+
+/// Floats with NaN for what is missing.
+fn with_nan(values: ArrayRef) -> ArrayRef {
+    use arrow::datatypes::{Float32Type, Float64Type};
+    if values.null_count() == 0 {
+        return values;
+    }
+    if let Some(floats) = values.as_primitive_opt::<Float64Type>() {
+        return Arc::new(Float64Array::from_iter_values(floats.iter().map(|value| value.unwrap_or(f64::NAN))));
+    }
+    if let Some(floats) = values.as_primitive_opt::<Float32Type>() {
+        return Arc::new(Float32Array::from_iter_values(floats.iter().map(|value| value.unwrap_or(f32::NAN))));
+    }
+    values
 }
 
 /// Whether a table of PostgreSQL numbers its rows. Names of tables are letters, digits and `_`.

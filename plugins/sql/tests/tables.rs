@@ -178,6 +178,20 @@ fn rows_that_do_not_fit_are_refused_and_nothing_is_written() {
 }
 
 #[test]
+fn nan_comes_back_where_nothing_may_be_missing() {
+    let all = databases();
+    let schema = Schema::new(vec![Field::new("x", DataType::Float64, false)]);
+    for uri in &all.uris {
+        let table = create_table(uri, &schema, 1).unwrap();
+        let rows = batch(vec![("x", Arc::new(Float64Array::from(vec![1.0, f64::NAN])) as _)]);
+        table.append(0, &rows).unwrap();
+        let found = table.read(None, None).unwrap();
+        let values = found.column(0).as_primitive::<arrow::datatypes::Float64Type>();
+        assert!(values.value(0) == 1.0 && values.value(1).is_nan(), "{uri}");
+    }
+}
+
+#[test]
 fn names_that_could_break_a_statement_are_refused_before_anything_is_made() {
     let all = databases();
     for uri in &all.uris {
