@@ -4,7 +4,8 @@ use std::{collections::VecDeque, sync::Arc};
 
 use arrow::{
     array::{
-        Array, ArrayRef, AsArray, Float32Array, Float64Array, RecordBatch, RecordBatchOptions, RecordBatchReader,
+        Array, ArrayRef, AsArray, Float32Array, Float64Array, RecordBatch, RecordBatchOptions,
+        RecordBatchReader,
     },
     datatypes::{Schema, SchemaRef},
     error::ArrowError,
@@ -218,10 +219,14 @@ fn with_nan(values: ArrayRef) -> ArrayRef {
         return values;
     }
     if let Some(floats) = values.as_primitive_opt::<Float64Type>() {
-        return Arc::new(Float64Array::from_iter_values(floats.iter().map(|value| value.unwrap_or(f64::NAN))));
+        return Arc::new(Float64Array::from_iter_values(
+            floats.iter().map(|value| value.unwrap_or(f64::NAN)),
+        ));
     }
     if let Some(floats) = values.as_primitive_opt::<Float32Type>() {
-        return Arc::new(Float32Array::from_iter_values(floats.iter().map(|value| value.unwrap_or(f32::NAN))));
+        return Arc::new(Float32Array::from_iter_values(
+            floats.iter().map(|value| value.unwrap_or(f32::NAN)),
+        ));
     }
     values
 }
