@@ -31,6 +31,9 @@ pub fn path_of(uri: &str) -> Result<PathBuf> {
 /// Files at a time whose syncing is worth a second thread: a journal commits what waits together.
 const SYNCED_TOGETHER: usize = 4;
 
+/// A write of ten thousand files must not need ten thousand handles.
+const MAX_OPEN: usize = 8;
+
 /// Made under this lock until their parent is synced: a directory that is seen without it is there for good.
 static MAKING: Mutex<()> = Mutex::new(());
 
@@ -44,7 +47,9 @@ pub struct Replacements {
 
 #[derive(Debug)]
 struct Waiting {
+    /// Kept open where few are.
     file: Option<File>,
+    is_synced: bool,
     beside: PathBuf,
     target: PathBuf,
 }
@@ -58,7 +63,7 @@ impl Waiting {
         let beside = target.with_file_name(format!(".{name}.{}-{number}.part", std::process::id()));
         let file = OpenOptions::new().write(true).create_new(true).open(&beside);
         let file = file.map_err(|e| refused("create", &beside, &e))?;
-        Ok(Waiting { file: Some(file), beside, target: target.to_owned() })
+        Ok(Waiting { file: Some(file), is_synced: false, beside, target: target.to_owned() })
     }
 }
 
@@ -82,7 +87,7 @@ impl Replacements {
             let mut parts: Vec<IoSlice> = parts.iter().map(|part| IoSlice::new(part)).collect();
             write_all(file, &mut parts).map_err(|e| refused("write", &waiting.beside, &e))?;
         }
-        self.waiting.push(waiting);
+        self.wait(waiting);
         Ok(())
     }
 
@@ -93,14 +98,31 @@ impl Replacements {
     pub fn write_with(&mut self, target: &Path, fill: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
         let mut waiting = Waiting::new(target)?;
         waiting.file.as_mut().map_or(Ok(()), fill)?;
-        self.waiting.push(waiting);
+        self.wait(waiting);
         Ok(())
+    }
+
+    fn wait(&mut self, mut waiting: Waiting) {
+        if self.waiting.len() >= MAX_OPEN {
+            waiting.file = None;
+        }
+        self.waiting.push(waiting);
     }
 
     /// Takes over what another has written.
     pub fn append(&mut self, mut other: Replacements) {
         self.waiting.append(&mut other.waiting);
         self.moved.append(&mut other.moved);
+    }
+
+    /// The places that the files are for.
+    pub fn targets(&self) -> Vec<PathBuf> {
+        self.waiting.iter().map(|waiting| waiting.target.clone()).collect()
+    }
+
+    /// Forgets what was written for this place.
+    pub fn discard(&mut self, target: &Path) {
+        self.waiting.retain(|waiting| waiting.target != target);
     }
 
     /// Whether nothing waits.
@@ -115,8 +137,11 @@ impl Replacements {
     pub fn sync(&mut self) -> Result<()> {
         let sync = |files: &mut [Waiting]| -> Result<()> {
             for waiting in files {
-                if let Some(file) = waiting.file.take() {
-                    file.sync_data().map_err(|e| refused("sync", &waiting.beside, &e))?;
+                if !waiting.is_synced {
+                    let file = waiting.file.take().map_or_else(|| File::open(&waiting.beside), Ok);
+                    let synced = file.and_then(|file| file.sync_data());
+                    synced.map_err(|e| refused("sync", &waiting.beside, &e))?;
+                    waiting.is_synced = true;
                 }
             }
             Ok(())

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use tiled_plugin_api::{
     author::{Adapter, Context, Error, ErrorKind, Host, OpenRequest, Result},
     model::{
-        ArrayStructure, Child, Children, ChildrenRequest, DataType, Description, Endianness, Kind, SliceDim,
+        ArrayStructure, Child, Children, ChildrenRequest, DataType, Description, Kind, SliceDim,
         StructureFamily,
     },
 };
@@ -17,6 +17,7 @@ use tiled_plugin_api::{
 use crate::{
     chunk::Job,
     meta::{ArrayMeta, Element, Node},
+    order::{order, swap, swap_fields, swapped_fields},
     read::Stored,
     revision::Revisions,
     text,
@@ -111,37 +112,20 @@ fn describe_array(structure: &ArrayStructure, attributes: &Map<String, Value>) -
     Ok(Description::new(StructureFamily::Array, structure)?.with_metadata(Value::Object(metadata)))
 }
 
-/// Whether a stored array can be served as the catalog says: other lengths and chunks, another byte order.
-fn is_served_as(meta: &ArrayMeta, structure: &ArrayStructure) -> bool {
+/// Whether a stored array can be served as the catalog says: other lengths and chunks, another byte order, raw bytes as
+/// anything.
+pub fn is_served_as(meta: &ArrayMeta, structure: &ArrayStructure) -> bool {
     let Element::Fixed(stored) = &meta.element else {
         return structure.shape == meta.shape && structure.data_type.itemsize() > 0;
     };
-    let same_kind = structure.data_type.kind() == stored.kind();
+    let same_kind = structure.data_type.kind() == stored.kind() || is_raw(stored);
     structure.shape.len() == meta.shape.len()
         && structure.data_type.itemsize() == stored.itemsize()
         && same_kind
 }
 
-/// Bytes of a number within an element; 0 for types without byte order.
-fn unit(dtype: &DataType) -> u64 {
-    match dtype {
-        DataType::Builtin { kind, itemsize, .. } => match kind {
-            Kind::Int | Kind::Uint | Kind::Float | Kind::Timedelta | Kind::Datetime => *itemsize,
-            Kind::Complex => itemsize / 2,
-            Kind::Unicode => 4,
-            Kind::Bool | Kind::Bytes | Kind::Void | Kind::Object => 0,
-        },
-        DataType::Struct { .. } => 0,
-    }
-}
-
-/// Bytes of a number within an element, and whether the most significant is first.
-pub fn order(dtype: &DataType) -> (usize, bool) {
-    (unit(dtype) as usize, is_big(dtype))
-}
-
-fn is_big(dtype: &DataType) -> bool {
-    dtype.endianness() == Endianness::Big
+fn is_raw(dtype: &DataType) -> bool {
+    matches!(dtype, DataType::Builtin { kind: Kind::Void, .. })
 }
 
 impl Adapter for ZarrAdapter {
@@ -188,12 +172,14 @@ impl Adapter for ZarrAdapter {
             return text::read(cx, stored, slice, out.len() / elements.max(1), out);
         };
         let served = served.unwrap_or(dtype);
-        let (unit, mut fill) = (unit(dtype) as usize, meta.fill.clone());
-        if unit > 1 && is_big(dtype) != is_big(served) {
-            fill.chunks_mut(unit).for_each(<[u8]>::reverse);
+        let ((unit, stored_big), (_, big)) = (order(dtype), order(served));
+        let (item, mut fill, fields) =
+            (dtype.itemsize() as usize, meta.fill.clone(), swapped_fields(dtype, served));
+        if stored_big != big {
+            swap(&mut fill, unit);
         }
-        let item = dtype.itemsize() as usize;
-        let job = Job { cx, host: &self.host, item, fill: &fill, unit, big: is_big(served) };
+        swap_fields(&mut fill, item, &fields);
+        let job = Job { cx, host: &self.host, item, fill: &fill, unit, big, fields: &fields };
         stored.read(&job, slice, out)
     }
 

@@ -9,6 +9,7 @@ use tiled_plugin_api::{
 
 use crate::{
     codec::{Body, Chain, Shards},
+    order::{swap, swap_fields},
     parts::{Part, Span, combine, outside, place, split},
     scratch::Scratch,
     shard::Index,
@@ -29,6 +30,8 @@ pub struct Job<'a> {
     pub unit: usize,
     /// Numbers are served with their most significant byte first.
     pub big: bool,
+    /// Numbers within a record that are served in the other byte order: places and lengths.
+    pub fields: &'a [(usize, usize)],
 }
 
 /// A chunk that must be decoded as a whole for a part of it may not be larger.
@@ -67,12 +70,12 @@ impl Job<'_> {
         let len =
             part.elements().and_then(|n| n.checked_mul(self.item)).filter(|len| *len <= isize::MAX as usize);
         let len = len.ok_or_else(|| Error::invalid_data("the chunk shape is larger than any memory"))?;
-        let is_swapped = self.unit > 1 && big != self.big;
+        let is_swapped = (self.unit > 1 && big != self.big) || !self.fields.is_empty();
         if part.is_whole(self.item) {
             let target = out.get_mut(at..).and_then(|out| out.get_mut(..len)).ok_or_else(outside)?;
             self.decode(part, target)?;
             if is_swapped {
-                swap(target, self.unit);
+                self.turn(target, big);
             }
             return Ok(());
         }
@@ -89,7 +92,7 @@ impl Job<'_> {
         let decode = |values: &mut [u8]| -> Result<()> {
             self.decode(part, values)?;
             if is_swapped {
-                swap(values, self.unit);
+                self.turn(values, big);
             }
             Ok(())
         };
@@ -107,6 +110,14 @@ impl Job<'_> {
         let values = Shared(Arc::new(values));
         self.host.cache_put(&key, OwnedBuffer::from_owner(values.clone()));
         part.scatter(values.as_ref(), self.item, out, at)
+    }
+
+    /// From the stored byte order to the served one.
+    fn turn(&self, values: &mut [u8], big: bool) {
+        if big != self.big {
+            swap(values, self.unit);
+        }
+        swap_fields(values, self.item, self.fields);
     }
 
     /// All elements of a chunk as they are stored.
@@ -194,15 +205,6 @@ impl Job<'_> {
                 run.chunks_exact_mut(self.item.max(1)).for_each(|element| element.copy_from_slice(self.fill))
             }
         }
-    }
-}
-
-fn swap(bytes: &mut [u8], unit: usize) {
-    match unit {
-        2 => bytes.as_chunks_mut::<2>().0.iter_mut().for_each(|b| b.reverse()),
-        4 => bytes.as_chunks_mut::<4>().0.iter_mut().for_each(|b| b.reverse()),
-        8 => bytes.as_chunks_mut::<8>().0.iter_mut().for_each(|b| b.reverse()),
-        _ => bytes.chunks_exact_mut(unit).for_each(<[u8]>::reverse),
     }
 }
 

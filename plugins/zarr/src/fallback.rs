@@ -163,8 +163,8 @@ impl Foreign {
             to = to.saturating_mul(isize::try_from(dim.count).unwrap_or(isize::MAX));
         }
         axes.reverse();
-        let (unit, big) = crate::adapter::order(dtype);
-        let job = Job { cx, host, item, fill: &self.outline.fill, unit, big };
+        let (unit, big) = crate::order::order(dtype);
+        let job = Job { cx, host, item, fill: &self.outline.fill, unit, big, fields: &[] };
         combine(&axes, |parts| {
             cx.check()?;
             self.chunk(&job, source, parts, out).map_err(|error| match error.kind {

@@ -1,4 +1,4 @@
-//! Zarr v2 and v3: a directory with an array, or with a tree of groups and arrays.
+//! Zarr v2 and v3: a directory with an array, or with a tree of groups and arrays. Arrays can be written to.
 //!
 //! The tree is walked by its metadata files, node by node: an array that cannot be read is marked broken and harms no
 //! other. All files are opened through the host's source, so links that lead out of the directory are refused.
@@ -13,6 +13,7 @@ mod chunk;
 mod codec;
 mod fallback;
 mod meta;
+mod order;
 mod parts;
 mod pcodec;
 mod read;
@@ -20,15 +21,20 @@ mod reader;
 mod revision;
 mod scratch;
 mod shard;
+mod store;
 mod stored;
 mod text;
 mod tree;
 
 pub use reader::ZarrReader;
+pub use store::ZarrWriter;
 
 tiled_plugin_api::export_plugin! {
     name: "zarr",
     readers: [
         ZarrReader => { mimetypes: ["application/x-zarr"], extensions: [".zarr"], directory: true },
+    ],
+    writers: [
+        ZarrWriter => { mimetypes: ["application/x-zarr"], schemes: ["file"] },
     ],
 }

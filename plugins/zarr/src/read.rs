@@ -18,16 +18,20 @@ use crate::{
 };
 
 /// Smaller reads are not worth a second thread.
-const SHARED_BYTES: usize = 4 << 20;
+pub const SHARED_BYTES: usize = 4 << 20;
+
+/// Times that a chunk is looked for again when its file is replaced meanwhile.
+const MAX_TRIES: usize = 16;
 
 /// Reads in progress: where there are several, each keeps to its own thread.
 static ACTIVE: AtomicUsize = AtomicUsize::new(0);
 
-struct Active;
+/// A read or a write that is going on.
+pub struct Active;
 
 impl Active {
-    /// Counts a read, and says how many threads it may use.
-    fn start() -> (Self, usize) {
+    /// Counts it, and says how many threads it may use.
+    pub fn start() -> (Self, usize) {
         let others = ACTIVE.fetch_add(1, Ordering::Relaxed);
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         (Active, (cores / (others + 1)).max(1))
@@ -56,25 +60,55 @@ impl Stored<'_> {
     ///
     /// # Errors
     /// `Forbidden` when it leads out of the store.
-    pub fn chunk(&self, parts: &[&Part]) -> Result<Option<Source>> {
-        let number: Vec<u64> = parts.iter().map(|part| part.chunk).collect();
-        let name = self.meta.keys.name(&number);
+    pub fn chunk(&self, number: &[u64]) -> Result<Option<Source>> {
+        let name = self.meta.keys.name(number);
         let path = if self.path.is_empty() { name } else { format!("{}/{name}", self.path) };
         match self.source.child(&path) {
             Ok(file) => Ok(Some(file)),
             Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(self.within(error, parts)),
+            Err(error) => Err(error),
         }
     }
 
     /// The error with the names of store, array and chunk.
     pub fn within(&self, error: Error, parts: &[&Part]) -> Error {
+        let number: Vec<u64> = parts.iter().map(|part| part.chunk).collect();
+        self.within_chunk(error, &number)
+    }
+
+    /// As `within`, of a chunk of this number.
+    pub fn within_chunk(&self, error: Error, number: &[u64]) -> Error {
         if matches!(error.kind, ErrorKind::Cancelled) {
             return error;
         }
-        let number: Vec<u64> = parts.iter().map(|part| part.chunk).collect();
-        let (store, name) = (self.source.name(), self.meta.keys.name(&number));
+        let (store, name) = (self.source.name(), self.meta.keys.name(number));
         error.within(format_args!("{store}: array /{}: chunk {name}", self.path))
+    }
+
+    /// Fills the part `spans` of a chunk; its first element goes to `out[at]`.
+    ///
+    /// # Errors
+    /// As [`Job::read`].
+    pub fn read_chunk(
+        &self,
+        job: &Job,
+        number: &[u64],
+        spans: &[Span],
+        out: &mut [u8],
+        at: usize,
+    ) -> Result<()> {
+        let mut tries = 0;
+        loop {
+            let Some(file) = self.chunk(number)? else {
+                job.fill(spans, out, at);
+                return Ok(());
+            };
+            match job.read(&file, &self.meta.chain, &self.meta.chunk_shape, spans, out, at) {
+                // A writer has replaced the file since it was found: its successor is there.
+                Err(error) if error.kind == ErrorKind::Busy && tries < MAX_TRIES => tries += 1,
+                result => return result,
+            }
+        }
     }
 
     /// The parts of each axis.
@@ -123,14 +157,9 @@ impl Stored<'_> {
     fn read_parts(&self, job: &Job, axes: &[Vec<Part>], out: &mut [u8]) -> Result<()> {
         combine(axes, |parts| {
             let spans: Vec<Span> = parts.iter().map(|part| part.span).collect();
-            let at = place(0, parts)?;
-            match self.chunk(parts)? {
-                None => job.fill(&spans, out, at),
-                Some(file) => job
-                    .read(&file, &self.meta.chain, &self.meta.chunk_shape, &spans, out, at)
-                    .map_err(|e| self.within(e, parts))?,
-            }
-            Ok(())
+            let number: Vec<u64> = parts.iter().map(|part| part.chunk).collect();
+            self.read_chunk(job, &number, &spans, out, place(0, parts)?)
+                .map_err(|error| self.within_chunk(error, &number))
         })
     }
 

@@ -1,7 +1,8 @@
 //! A number that changes when a node may have changed, cheap enough for every request.
 //!
 //! All files of an array are asked for their version. Where there are many, the answer is kept for a second: in that
-//! time a conditional request may be told that nothing has changed. Values themselves are never kept so.
+//! time a conditional request may be told that nothing has changed, unless it was written here. Values themselves are never
+//! kept so.
 
 use std::{
     collections::HashMap,
@@ -23,10 +24,17 @@ const FEW: usize = 64;
 const MAX_CHUNKS: usize = 8192;
 const KEPT_FOR: Duration = Duration::from_secs(1);
 
+struct Kept {
+    since: Instant,
+    /// Of the node's directory: our own writers change it with every commit.
+    directory: u64,
+    revision: u64,
+}
+
 /// Revisions of the nodes of a store.
 #[derive(Default)]
 pub struct Revisions {
-    kept: Mutex<HashMap<String, (Instant, u64)>>,
+    kept: Mutex<HashMap<String, Kept>>,
 }
 
 impl Revisions {
@@ -36,10 +44,16 @@ impl Revisions {
     /// `NotFound`.
     pub fn of(&self, tree: &Tree, path: &str) -> Result<u64> {
         let lock = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((since, revision)) = lock().get(path)
-            && since.elapsed() < KEPT_FOR
+        let directory = match path {
+            "" => tree.source.version(),
+            _ => tree.source.child(path).and_then(|directory| directory.version()),
+        };
+        let directory = directory.unwrap_or_default();
+        if let Some(kept) = lock().get(path)
+            && kept.since.elapsed() < KEPT_FOR
+            && kept.directory == directory
         {
-            return Ok(*revision);
+            return Ok(kept.revision);
         }
         let mut sum = Sum { source: &tree.source, revision: 0, files: 0 };
         match &*tree.node(path)? {
@@ -51,8 +65,8 @@ impl Revisions {
         let revision = sum.revision.max(1);
         if sum.files > FEW {
             let mut kept = lock();
-            kept.retain(|_, (since, _)| since.elapsed() < KEPT_FOR);
-            kept.insert(path.to_owned(), (Instant::now(), revision));
+            kept.retain(|_, kept| kept.since.elapsed() < KEPT_FOR);
+            kept.insert(path.to_owned(), Kept { since: Instant::now(), directory, revision });
         }
         Ok(revision)
     }

@@ -36,6 +36,13 @@ impl Scratch {
     }
 }
 
+impl Scratch {
+    /// Keeps the first `len` bytes.
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+}
+
 impl From<Vec<u8>> for Scratch {
     fn from(bytes: Vec<u8>) -> Self {
         let len = bytes.len();

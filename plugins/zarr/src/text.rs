@@ -91,7 +91,8 @@ fn visit(
     let (meta, axes) = (stored.meta, stored.parts(slice, 1)?);
     combine(&axes, |parts| {
         cx.check()?;
-        let values = match stored.chunk(parts)? {
+        let number: Vec<u64> = parts.iter().map(|part| part.chunk).collect();
+        let values = match stored.chunk(&number).map_err(|e| stored.within(e, parts))? {
             Some(file) => Some(
                 values(&file, &meta.chain, &meta.chunk_shape, &meta.fill)
                     .map_err(|e| stored.within(e, parts))?,

@@ -47,6 +47,16 @@ impl Tree {
         Ok(None)
     }
 
+    /// The name and the bytes of a node's metadata file.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn metadata(&self, path: &str) -> Result<(&'static str, Vec<u8>)> {
+        let found = self.marker(path)?;
+        let (file, marker) = found.ok_or_else(|| Error::not_found(format!("No such entry: {path}")))?;
+        Ok((marker, file.read_all(MAX_METADATA_BYTES)?))
+    }
+
     fn file(&self, path: &str) -> Result<Option<Source>> {
         match self.source.child(path) {
             Ok(file) if !file.is_directory() => Ok(Some(file)),

@@ -1,9 +1,62 @@
 //! Blosc 1 frames, through C-Blosc. The only `unsafe` code of this plugin.
 #![allow(unsafe_code)]
 
-use std::ffi::c_void;
+use std::ffi::{CStr, c_void};
 
 use super::Outcome;
+
+/// How a frame is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// The compressor inside.
+    pub name: &'static CStr,
+    /// 0 to 9.
+    pub level: i32,
+    /// 0 none, 1 bytes, 2 bits.
+    pub shuffle: i32,
+    /// Bytes of an element.
+    pub size: usize,
+    /// Bytes of a block; 0 leaves it to C-Blosc.
+    pub block: usize,
+}
+
+/// No frame holds more.
+const MAX_BYTES: usize = i32::MAX as usize - blosc_src::BLOSC_MAX_OVERHEAD as usize;
+
+/// Bytes that a frame of `len` bytes takes at most.
+pub const fn bound(len: usize) -> usize {
+    len.saturating_add(blosc_src::BLOSC_MAX_OVERHEAD as usize)
+}
+
+/// Encodes a frame on the calling thread, and says how long it is.
+///
+/// # Errors
+/// When C-Blosc refuses: it takes less than 2 GiB.
+pub fn encode_into(bytes: &[u8], settings: &Settings, out: &mut [u8]) -> Outcome<usize> {
+    if bytes.len() > MAX_BYTES {
+        return Err(format!("{} bytes are more than a Blosc frame holds", bytes.len()));
+    }
+    // SAFETY: pointers and lengths are those of two slices that do not overlap, and of a text that ends in NUL; C-Blosc
+    // writes at most `out.len()` bytes. The `_ctx` function uses no global state.
+    let got = unsafe {
+        blosc_src::blosc_compress_ctx(
+            settings.level.clamp(0, 9),
+            settings.shuffle.clamp(0, 2),
+            settings.size.max(1),
+            bytes.len(),
+            bytes.as_ptr().cast::<c_void>(),
+            out.as_mut_ptr().cast::<c_void>(),
+            out.len(),
+            settings.name.as_ptr(),
+            settings.block,
+            1,
+        )
+    };
+    match usize::try_from(got) {
+        Ok(got) if got > 0 => Ok(got),
+        _ => Err(format!("Blosc cannot encode it (code {got})")),
+    }
+}
 
 /// Checks the header against the length of the frame and gives the length of its content.
 ///

@@ -11,6 +11,23 @@ pub enum Checksum {
     Fletcher32,
 }
 
+impl Checksum {
+    /// The sum of these bytes, as it is stored.
+    pub fn of(self, content: &[u8]) -> [u8; LEN] {
+        let sum = match self {
+            Checksum::Crc32 => {
+                let mut crc = flate2::Crc::new();
+                crc.update(content);
+                crc.sum()
+            }
+            Checksum::Crc32c => crc32c::crc32c(content),
+            Checksum::Adler32 => adler32(content),
+            Checksum::Fletcher32 => fletcher32(content),
+        };
+        sum.to_le_bytes()
+    }
+}
+
 /// Bytes of every one of them.
 pub const LEN: usize = 4;
 
@@ -24,17 +41,7 @@ pub fn check(bytes: &[u8], kind: Checksum, at_end: bool) -> Outcome<&[u8]> {
         return Err("it is too short for its checksum".into());
     };
     let (content, sum) = if at_end { (first, last) } else { (last, first) };
-    let got = match kind {
-        Checksum::Crc32 => {
-            let mut crc = flate2::Crc::new();
-            crc.update(content);
-            crc.sum()
-        }
-        Checksum::Crc32c => crc32c::crc32c(content),
-        Checksum::Adler32 => adler32(content),
-        Checksum::Fletcher32 => fletcher32(content),
-    };
-    if sum == got.to_le_bytes() { Ok(content) } else { Err(format!("its {kind:?} checksum is wrong")) }
+    if sum == kind.of(content) { Ok(content) } else { Err(format!("its {kind:?} checksum is wrong")) }
 }
 
 fn adler32(bytes: &[u8]) -> u32 {

@@ -141,6 +141,55 @@ pub fn undo_delta(bytes: &[u8], stored: Number, out: &mut [u8], element: Number)
     })
 }
 
+/// Differences, the first to zero.
+///
+/// # Errors
+/// When the lengths do not fit.
+pub fn delta(bytes: &[u8], element: Number, out: &mut [u8], stored: Number) -> Outcome<()> {
+    let mut before = None;
+    map(bytes, element, out, stored, |value| {
+        let by = match (value, before) {
+            (value, None) => value,
+            (Value::Integer(value), Some(Value::Integer(before))) => Value::Integer(value - before),
+            (Value::Float(value), Some(Value::Float(before))) if element.size < 8 => {
+                Value::Float(f64::from(value as f32 - before as f32))
+            }
+            (Value::Float(value), Some(Value::Float(before))) => Value::Float(value - before),
+            (value, Some(_)) => value,
+        };
+        before = Some(value);
+        by
+    })
+}
+
+/// Booleans to bits, and before them how many bits of the last byte are padding.
+pub fn packbits(bytes: &[u8], out: &mut [u8]) {
+    out.fill(0);
+    let Some((padding, bits)) = out.split_first_mut() else { return };
+    *padding = (bits.len() * 8 - bytes.len()) as u8;
+    for (i, value) in bytes.iter().enumerate() {
+        if let Some(byte) = bits.get_mut(i / 8) {
+            *byte |= u8::from(*value != 0) << (7 - i % 8);
+        }
+    }
+}
+
+/// First bytes of all elements, then second ones, …; a rest stays where it is.
+pub fn shuffle(bytes: &[u8], size: usize, out: &mut [u8]) -> Outcome<()> {
+    let count = bytes.len() / size.max(1);
+    let axes = [
+        strided::Axis { count, from: size as isize, to: 1 },
+        strided::Axis { count: size, from: 1, to: count as isize },
+    ];
+    if bytes.len() != out.len() || !strided::copy(bytes, 0, out, 0, &axes, 1) {
+        return Err("shuffled bytes leave their buffer".into());
+    }
+    if let Some((to, from)) = out.get_mut(count * size..).zip(bytes.get(count * size..)) {
+        to.copy_from_slice(from);
+    }
+    Ok(())
+}
+
 /// Divides by the scale and adds the offset.
 ///
 /// # Errors

@@ -6,10 +6,14 @@
 mod blosc;
 mod checksum;
 mod compress;
+mod effort;
+mod encode;
 mod filter;
+mod pack;
 mod parse;
 mod stage;
 
+pub use encode::strides;
 pub use parse::{parse_v2, parse_v3};
 pub use stage::Stage;
 

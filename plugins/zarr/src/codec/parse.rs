@@ -6,7 +6,10 @@ use tiled_plugin_api::{
     model::DataType,
 };
 
-use super::{Body, Chain, Shards, checksum::Checksum, compress::Compressor, filter::Number, stage::Stage};
+use super::{
+    Body, Chain, Shards, checksum::Checksum, compress::Compressor, effort::Effort, filter::Number,
+    stage::Stage,
+};
 use crate::meta::{Element, lengths};
 
 /// Chains within chains within chains end here.
@@ -137,12 +140,12 @@ fn shards(codec: &Value, element: &Element, rank: usize, depth: u32) -> Result<S
 fn numcodec(id: &str, config: &Value, element: &Element, big: Option<bool>) -> Result<Stage> {
     let at_end = |default: &str| config.get("location").and_then(Value::as_str).unwrap_or(default) == "end";
     Ok(match id {
-        "blosc" => Stage::Compress(Compressor::Blosc),
-        "zstd" => Stage::Compress(Compressor::Zstd),
-        "gzip" => Stage::Compress(Compressor::Gzip),
-        "zlib" => Stage::Compress(Compressor::Zlib),
-        "bz2" => Stage::Compress(Compressor::Bz2),
-        "lz4" => Stage::Compress(Compressor::Lz4),
+        "blosc" => Stage::Compress(Compressor::Blosc, Effort::blosc(config, element)),
+        "zstd" => Stage::Compress(Compressor::Zstd, Effort::of(config)),
+        "gzip" => Stage::Compress(Compressor::Gzip, Effort::of(config)),
+        "zlib" => Stage::Compress(Compressor::Zlib, Effort::of(config)),
+        "bz2" => Stage::Compress(Compressor::Bz2, Effort::of(config)),
+        "lz4" => Stage::Compress(Compressor::Lz4, Effort::of(config)),
         "lzma" => lzma(config)?,
         "crc32" => Stage::Check(Checksum::Crc32, at_end("start")),
         "adler32" => Stage::Check(Checksum::Adler32, at_end("start")),
@@ -169,8 +172,8 @@ fn numcodec(id: &str, config: &Value, element: &Element, big: Option<bool>) -> R
 fn lzma(config: &Value) -> Result<Stage> {
     // The numbers of Python's lzma module.
     match config.get("format").map_or(Some(1), Value::as_u64) {
-        Some(0 | 1) => Ok(Stage::Compress(Compressor::Xz)),
-        Some(2) => Ok(Stage::Compress(Compressor::LzmaAlone)),
+        Some(0 | 1) => Ok(Stage::Compress(Compressor::Xz, Effort::of(config))),
+        Some(2) => Ok(Stage::Compress(Compressor::LzmaAlone, Effort::of(config))),
         _ => Err(Error::unsupported_format("the codec \"lzma\" without a container is not supported")),
     }
 }

@@ -4,6 +4,7 @@ use super::{
     Outcome,
     checksum::{self, Checksum},
     compress::Compressor,
+    effort::Effort,
     exactly,
     filter::{self, Number},
 };
@@ -12,7 +13,7 @@ use super::{
 #[derive(Debug, Clone, PartialEq)]
 pub enum Stage {
     /// A compressor.
-    Compress(Compressor),
+    Compress(Compressor, Effort),
     /// Bytes with their checksum.
     Check(Checksum, bool),
     /// First bytes of all elements, then second ones, …; the length of an element.
@@ -33,7 +34,7 @@ impl Stage {
     /// Bytes behind this codec for `len` before it; `None` where that depends on the values.
     pub fn encoded_len(&self, len: usize) -> Option<usize> {
         match self {
-            Stage::Compress(_) => None,
+            Stage::Compress(..) => None,
             Stage::Check(..) => len.checked_add(checksum::LEN),
             Stage::Shuffle(_) | Stage::Same => Some(len),
             Stage::Delta { element, stored }
@@ -46,7 +47,7 @@ impl Stage {
     /// Bytes before this codec for `len` behind it.
     fn decoded_len(&self, len: usize) -> Option<usize> {
         match self {
-            Stage::Compress(_) | Stage::PackBits => None,
+            Stage::Compress(..) | Stage::PackBits => None,
             Stage::Check(..) => len.checked_sub(checksum::LEN),
             Stage::Shuffle(_) | Stage::Same => Some(len),
             Stage::Delta { element, stored }
@@ -61,7 +62,7 @@ impl Stage {
     /// When the bytes are damaged or decode to another length.
     pub fn decode_into(&self, bytes: &[u8], out: &mut [u8]) -> Outcome<()> {
         match self {
-            Stage::Compress(compressor) => compressor.decode_into(bytes, out),
+            Stage::Compress(compressor, _) => compressor.decode_into(bytes, out),
             Stage::Check(kind, at_end) => exactly(checksum::check(bytes, *kind, *at_end)?, out),
             Stage::Shuffle(size) => filter::undo_shuffle(bytes, *size, out),
             Stage::Delta { element, stored } => filter::undo_delta(bytes, *stored, out, *element),
@@ -79,7 +80,7 @@ impl Stage {
     /// # Errors
     /// When the bytes are damaged or decode to more.
     pub fn decode_unknown(&self, bytes: &[u8], limit: usize) -> Outcome<Vec<u8>> {
-        if let Stage::Compress(compressor) = self {
+        if let Stage::Compress(compressor, _) = self {
             return compressor.decode_unknown(bytes, limit);
         }
         let len = self.decoded_len(bytes.len()).filter(|len| *len <= limit);

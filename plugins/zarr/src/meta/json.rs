@@ -63,6 +63,20 @@ pub fn plain(text: &str) -> &str {
     text.strip_prefix(SENTINEL).unwrap_or(text)
 }
 
+/// JSON as Python writes it, out of what [`parse`] gave.
+///
+/// # Errors
+/// `Internal`.
+pub fn to_text(value: &Value) -> Result<String> {
+    let mut text = serde_json::to_string_pretty(value).map_err(Error::internal)?;
+    if text.contains("\"\\u0000") {
+        for name in ["NaN", "Infinity", "-Infinity"] {
+            text = text.replace(&format!("\"\\u0000{name}\""), name);
+        }
+    }
+    Ok(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

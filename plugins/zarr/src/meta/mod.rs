@@ -15,7 +15,7 @@ use tiled_plugin_api::{
     model::{ArrayStructure, DataType},
 };
 
-pub use json::{parse, without_sentinels};
+pub use json::{parse, to_text, without_sentinels};
 pub use outline::Outline;
 pub use v2::{array as v2_array, group as v2_group};
 pub use v3::node as v3_node;
