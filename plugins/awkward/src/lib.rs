@@ -1,6 +1,6 @@
 //! Awkward and ragged arrays: a form, a length and named buffers.
 //!
-//! Reads `application/x-awkward-buffers`, a directory with one file per buffer; form and length come from the catalog.
+//! Reads and keeps `application/x-awkward-buffers`, a directory with one file per buffer; form and length come from the catalog.
 //! Writes awkward and ragged arrays as a ZIP file of their buffers, as JSON, as Arrow and as Parquet.
 
 use tiled_plugin_api::export_plugin;
@@ -9,9 +9,11 @@ mod arrow_array;
 mod form;
 mod reader;
 mod serializer;
+mod writer;
 
 pub use reader::BuffersReader;
 pub use serializer::{ArrowSerializer, JsonSerializer, ParquetSerializer, ZipSerializer};
+pub use writer::BuffersWriter;
 
 export_plugin! {
     name: "awkward",
@@ -38,5 +40,8 @@ export_plugin! {
             media_types: ["application/x-parquet"],
             aliases: { "parquet": "application/x-parquet" }
         },
+    ],
+    writers: [
+        BuffersWriter => { mimetypes: ["application/x-awkward-buffers"], schemes: ["file"] },
     ],
 }

@@ -26,6 +26,9 @@ impl Reader for BuffersReader {
     }
 }
 
+/// Times that a buffer is looked for again when its file is replaced meanwhile.
+const MAX_TRIES: usize = 16;
+
 struct AwkwardBuffers {
     structure: AwkwardStructure,
     names: Arc<[String]>,
@@ -59,7 +62,15 @@ impl Adapter for AwkwardBuffers {
 impl AwkwardBuffers {
     fn read(&self, name: &str) -> Result<OwnedBuffer> {
         let read = || self.directory.child(name)?.read_all(u64::MAX);
-        match read() {
+        let mut result = read();
+        for _ in 0..MAX_TRIES {
+            // A writer has replaced the file since it was found.
+            match result {
+                Err(error) if error.kind == ErrorKind::Busy => result = read(),
+                _ => break,
+            }
+        }
+        match result {
             Ok(bytes) => Ok(OwnedBuffer::from_vec(bytes)),
             Err(error) if error.kind == ErrorKind::NotFound => {
                 Err(Error::invalid_data(format!("Buffer {name} has not been stored")).with_detail(error))
