@@ -11,7 +11,7 @@
 //!
 //! `cli` and `boot` put the rooms together; `catalog` keeps rows, `query` asks for them, `register` fills them from
 //! folders; `source` opens files below the readable roots; `access` and `auth` decide who may; `config` says what was
-//! configured; `app` and `render` are what requests share.
+//! configured; `app` and `render` are what requests share; `zarr` says how nodes look to clients of Zarr.
 
 pub mod access;
 pub mod app;
@@ -29,3 +29,4 @@ pub mod register;
 pub mod render;
 pub mod source;
 pub mod tree;
+pub mod zarr;

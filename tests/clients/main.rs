@@ -28,3 +28,12 @@ fn the_python_client_exports_what_other_programs_open() {
     run_python(&python, "exports.py", &[server.url()]);
     server.end();
 }
+
+#[test]
+fn clients_of_zarr_read_what_tileds_client_reads() {
+    let Some(python) = python() else { return };
+    let data = example_data();
+    let server = Server::directory(data.path(), Access::Private);
+    run_python(&python, "reads_zarr.py", &[server.url(), KEY]);
+    server.end();
+}

@@ -46,6 +46,15 @@ impl Client {
         answer(request.call().unwrap())
     }
 
+    /// `HEAD url`.
+    pub fn head(&self, url: &str) -> Answer {
+        let mut request = self.agent.head(format!("{}{url}", self.url));
+        if let Some(key) = &self.key {
+            request = request.header("authorization", format!("Apikey {key}"));
+        }
+        answer(request.call().unwrap())
+    }
+
     /// `POST url` with a JSON body.
     pub fn post(&self, url: &str, body: &Value) -> Answer {
         let mut request =

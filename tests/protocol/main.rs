@@ -10,6 +10,7 @@ mod metadata;
 mod pages;
 mod search;
 mod table;
+mod zarr;
 
 use tempfile::TempDir;
 use tiled_tests::{Access, Client, Server, example_data};

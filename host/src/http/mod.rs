@@ -12,6 +12,7 @@ mod layers;
 mod openapi;
 mod page;
 mod params;
+mod range;
 mod respond;
 mod router;
 mod routes;

@@ -98,6 +98,7 @@ fn operation_id(endpoint: &Endpoint, url: &str) -> String {
 fn tag(url: &str) -> &str {
     let (own, default) = match url.strip_prefix("/api/v1") {
         Some(own) => (own, "about"),
+        None if url.starts_with("/zarr/") => return "zarr",
         None => return "pages",
     };
     own.split('/').find(|word| !word.is_empty() && !word.starts_with('{')).unwrap_or(default)

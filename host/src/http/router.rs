@@ -161,6 +161,26 @@ const API: &[Endpoint] = &[
     .with(&[PAGE]),
 ];
 
+/// Nodes as clients of Zarr see them. Chunks need the scope `read:data`.
+const ZARR: &[Endpoint] = &[
+    Endpoint::get(
+        "/zarr/v2/{path}",
+        "A node as Zarr v2: a document, a chunk, or a list",
+        Answer::File,
+        || get(routes::zarr::v2),
+    )
+    .at_root()
+    .needs(ReadMetadata),
+    Endpoint::get(
+        "/zarr/v3/{path}",
+        "A node as Zarr v3: a document, a chunk, or a list",
+        Answer::File,
+        || get(routes::zarr::v3),
+    )
+    .at_root()
+    .needs(ReadMetadata),
+];
+
 /// Routes used by people and their programs.
 const PAGES: &[Endpoint] = &[
     Endpoint::get("/", "What is served, and how to connect", Answer::Page, || get(routes::ui::landing)),
@@ -176,7 +196,7 @@ const PAGES: &[Endpoint] = &[
 
 /// Every route there is.
 pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
-    API.iter().chain(PAGES)
+    API.iter().chain(ZARR).chain(PAGES)
 }
 
 /// All routes of the server, below `root_path` as well when a proxy does not strip it.

@@ -8,7 +8,9 @@ mod array;
 mod awkward;
 mod budget;
 mod buffer;
+mod chunk;
 mod container;
+mod dense;
 mod encode;
 mod etag;
 mod export;
@@ -21,9 +23,10 @@ mod sparse;
 mod table;
 
 pub use budget::Budget;
+pub use chunk::ZarrChunk;
 pub use etag::{Digest, etag_of};
 pub use negotiate::{Format, Wanted, default_media_type};
-pub use plan::{ArrayPlan, BlockPart};
+pub use plan::{ArrayPlan, BlockPart, tuple};
 pub use reply::{Body, Reply};
 pub use table::TablePart;
 

@@ -18,6 +18,7 @@ use crate::{
     http::{
         HttpError,
         extract::Ask,
+        range::Range,
         respond::{self, attachment},
     },
     read::Digest,
@@ -137,7 +138,7 @@ async fn send(ask: &Ask, source: Source, name: &str) -> Result<Response, HttpErr
     if ask.header(header::IF_NONE_MATCH) == Some(etag.as_str()) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
     }
-    let (status, from, to) = match ask.header(header::RANGE).map(|text| range(text, length)) {
+    let (status, from, to) = match ask.header(header::RANGE).map(|text| Range::parse(text, length)) {
         None | Some(Range::Ignored) => (StatusCode::OK, 0, length),
         Some(Range::Part(from, to)) => (StatusCode::PARTIAL_CONTENT, from, to),
         Some(Range::Unsatisfiable) => {
@@ -186,51 +187,4 @@ fn pieces(source: Source, from: u64, to: u64) -> Body {
         }
     };
     Body::from_stream(futures_util::stream::unfold(from, next))
-}
-
-enum Range {
-    Ignored,
-    Part(u64, u64),
-    Unsatisfiable,
-}
-
-/// One range of bytes. Several, and other units, are answered with the whole, as RFC 9110 allows.
-fn range(text: &str, length: u64) -> Range {
-    let Some((first, last)) = text.strip_prefix("bytes=").and_then(|spec| spec.split_once('-')) else {
-        return Range::Ignored;
-    };
-    if last.contains(',') {
-        return Range::Ignored;
-    }
-    let (from, to) = match (first.trim().parse::<u64>(), last.trim().parse::<u64>()) {
-        (Ok(from), Ok(last)) if last >= from => (from, last.saturating_add(1).min(length)),
-        (Ok(from), Err(_)) if last.trim().is_empty() => (from, length),
-        (Err(_), Ok(count)) if first.trim().is_empty() => (length.saturating_sub(count), length),
-        _ => return Range::Ignored,
-    };
-    if from < to { Range::Part(from, to) } else { Range::Unsatisfiable }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(text: &str) -> Option<(u64, u64)> {
-        match range(text, 100) {
-            Range::Part(from, to) => Some((from, to)),
-            Range::Ignored => None,
-            Range::Unsatisfiable => Some((0, 0)),
-        }
-    }
-
-    #[test]
-    fn ranges_are_those_of_rfc_9110() {
-        assert_eq!(check("bytes=0-9"), Some((0, 10)));
-        assert_eq!(check("bytes=90-"), Some((90, 100)));
-        assert_eq!(check("bytes=-5"), Some((95, 100)));
-        assert_eq!(check("bytes=50-1000"), Some((50, 100)));
-        assert_eq!(check("bytes=100-"), Some((0, 0)));
-        assert_eq!(check("bytes=5-1"), None);
-        assert_eq!(check("lines=1-2"), None);
-    }
 }

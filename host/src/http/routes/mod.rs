@@ -13,6 +13,7 @@ pub mod revisions;
 pub mod search;
 pub mod table;
 pub mod ui;
+pub mod zarr;
 
 use axum::body::Bytes;
 use serde_json::Value;

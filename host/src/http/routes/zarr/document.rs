@@ -1,0 +1,126 @@
+//! Documents: what an array or a group is, its attributes, and all below a group in one.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Bytes,
+    http::{StatusCode, header},
+    response::Response,
+};
+use serde_json::{Map, Value};
+use xxhash_rust::xxh3::Xxh3;
+
+use super::{ARRAYS, Face, GROUPS, SHOWN};
+use crate::{
+    access::Scope,
+    http::{HttpError, compress::compress, respond},
+    read::etag_of,
+    render::Rendered,
+    tree::{Node, Place},
+    zarr::{self, Version, array, group},
+};
+
+impl Face<'_> {
+    /// A document of the node at a path. What depends on rows alone is kept until a catalog changes.
+    pub(super) async fn document(&self, path: &[String], name: &str) -> Result<Response, HttpError> {
+        self.ask.caller.require(Scope::ReadMetadata)?;
+        let (key, generation) = (self.key(), self.app.readers.tree.generation());
+        if let Some(rendered) = self.app.rendered.get(key, generation) {
+            return Ok(respond::send(self.ask, &rendered));
+        }
+        let node = self.find(path, Scope::ReadMetadata).await?;
+        let mut of_rows = is_of_rows(&node);
+        let document = match name {
+            ".zgroup" => self.group_document(&node.only(GROUPS)?).await?,
+            ".zattrs" => Value::Object(self.attributes(&node.only(SHOWN)?).await?),
+            ".zarray" => self.array_document(&node.only(ARRAYS)?)?,
+            ".zmetadata" => {
+                let (members, rows) = self.members(&node.only(GROUPS)?).await?.ok_or_else(|| {
+                    HttpError::new(StatusCode::NOT_FOUND, "This group has no consolidated metadata")
+                })?;
+                of_rows &= rows;
+                zarr::consolidated(Version::V2, members)
+            }
+            _ if GROUPS.contains(&node.family) => {
+                let mut document = self.group_document(&node).await?;
+                if let Some((members, rows)) = self.members(&node).await? {
+                    of_rows &= rows;
+                    document["consolidated_metadata"] = zarr::consolidated(Version::V3, members);
+                }
+                document
+            }
+            _ => self.array_document(&node.only(SHOWN)?)?,
+        };
+        let mut rendered = self.render(&document).await?;
+        if of_rows {
+            rendered.generation = generation;
+            let rendered = Arc::new(rendered);
+            self.app.rendered.put(key, rendered.clone());
+            return Ok(respond::send(self.ask, &rendered));
+        }
+        Ok(respond::send(self.ask, &rendered))
+    }
+
+    /// `.zarray`, or `zarr.json` of an array.
+    pub(super) fn array_document(&self, node: &Node) -> Result<Value, HttpError> {
+        let shown = self.shown(node)?;
+        let attributes =
+            zarr::attributes(self.version, node.metadata_value(), &node.specs, Some(&shown.dimensions));
+        Ok(array(self.version, &shown.grid, &shown.element, &shown.dimensions, attributes))
+    }
+
+    /// `.zgroup`, or `zarr.json` of a group without what is below.
+    pub(super) async fn group_document(&self, node: &Node) -> Result<Value, HttpError> {
+        let attributes = match self.version {
+            Version::V2 => Map::new(),
+            Version::V3 => self.attributes(node).await?,
+        };
+        Ok(group(self.version, attributes))
+    }
+
+    /// `.zattrs`, or the attributes in `zarr.json`.
+    pub(super) async fn attributes(&self, node: &Node) -> Result<Map<String, Value>, HttpError> {
+        let dimensions =
+            if ARRAYS.contains(&node.family) { Some(self.shown(node)?.dimensions) } else { None };
+        let mut attributes =
+            zarr::attributes(self.version, node.metadata_value(), &node.specs, dimensions.as_deref());
+        if node.specs.iter().any(|spec| spec.name == "xarray_dataset") {
+            let coordinates = self.coordinates(node).await?;
+            if !coordinates.is_empty() {
+                attributes.insert("coordinates".into(), coordinates.join(" ").into());
+            }
+        }
+        Ok(attributes)
+    }
+
+    async fn render(&self, document: &Value) -> Result<Rendered, HttpError> {
+        let bytes = serde_json::to_vec(document).map_err(tiled_plugin_api::author::Error::internal)?;
+        let bytes = Bytes::from(bytes);
+        let (etag, content_type) = (etag_of(&bytes), "application/json");
+        let (body, content_encoding) = match compress(self.ask, content_type, &bytes).await {
+            Some((compressed, encoding)) => (compressed, Some(encoding)),
+            None => (bytes, None),
+        };
+        Ok(Rendered { generation: 0, etag, body, content_type, content_encoding })
+    }
+
+    /// All that a document depends on, beside the tree.
+    fn key(&self) -> u128 {
+        let mut hash = Xxh3::new();
+        let mut add = |part: &str| {
+            hash.update(&(part.len() as u64).to_le_bytes());
+            hash.update(part.as_bytes());
+        };
+        add(if self.version == Version::V2 { "/zarr/v2" } else { "/zarr/v3" });
+        self.ask.path.iter().for_each(|segment| add(segment));
+        add("?");
+        add(self.ask.header(header::ACCEPT_ENCODING).unwrap_or_default());
+        add(&self.ask.caller.scopes.names().concat());
+        hash.digest128()
+    }
+}
+
+/// Whether the node is a row and nothing of it comes from a file: that changes without the catalog.
+pub(super) fn is_of_rows(node: &Node) -> bool {
+    matches!(&node.place, Place::Row(_, row) if row.data_source.is_none() || ARRAYS.contains(&node.family))
+}
