@@ -29,7 +29,7 @@ const GROUPS: &[StructureFamily] = &[StructureFamily::Container, StructureFamily
 const SHOWN: &[StructureFamily] =
     &[StructureFamily::Array, StructureFamily::Sparse, StructureFamily::Container, StructureFamily::Table];
 /// Larger chunks are cut: clients hold many at a time.
-const MAX_CHUNK_BYTES: u64 = 64 << 20;
+const MAX_CHUNK_BYTES: u64 = 16 << 20;
 
 /// Zarr v2.
 pub async fn v2(State(app): State<App>, method: Method, ask: Ask) -> Result<Response, HttpError> {
