@@ -66,11 +66,37 @@ fn chunks_hold_the_values_and_the_last_one_is_padded() {
     let v2 = client.get("/zarr/v2/store/numbers/.zarray").json();
     assert_eq!((&v2["dtype"], &v2["chunks"]), (&json!(">i2"), &json!([2])));
     assert_eq!(client.get("/zarr/v2/store/numbers/1").body, [0, 3, 0, 4]);
-    assert_eq!(client.get("/zarr/v2/store/numbers/2").body[..2], [0, 5]);
-    assert_eq!(client.get("/zarr/v2/store/numbers/2").body.len(), 4);
+    // As the file has it.
+    assert_eq!(client.get("/zarr/v2/store/numbers/2").body, [0, 5, 9, 9]);
     let v3 = client.get("/zarr/v3/store/numbers/zarr.json").json();
     assert_eq!(v3["codecs"], json!([{"name": "bytes", "configuration": {"endian": "big"}}]));
     assert_eq!(client.get("/zarr/v3/store/numbers/c/2").body, [0, 5, 0, 0]);
+    server.end();
+}
+
+#[test]
+fn chunks_of_the_same_version_are_sent_as_they_are_stored() {
+    // What zlib makes of 1, 2, 3, 4.
+    const STORED: [u8; 12] = [120, 156, 99, 100, 98, 102, 1, 0, 0, 24, 0, 11];
+    let folder = store();
+    let array = folder.path().join("store.zarr/packed");
+    std::fs::create_dir_all(&array).unwrap();
+    let document = json!({"zarr_format": 2, "shape": [6], "chunks": [4], "dtype": "|u1", "order": "C",
+                          "compressor": {"id": "zlib", "level": 1}, "filters": null, "fill_value": 7});
+    std::fs::write(array.join(".zarray"), document.to_string()).unwrap();
+    std::fs::write(array.join("0"), STORED).unwrap();
+    let server = Server::directory(folder.path(), Access::Public);
+    let client = server.client();
+    assert_eq!(client.get("/zarr/v2/store/packed/.zarray").json(), document);
+    assert_eq!(client.get("/zarr/v2/store/packed/0").body, STORED);
+    // There is no file: the fill value of the document is meant.
+    assert_eq!(client.get("/zarr/v2/store/packed/1").status, 404);
+    // The other version has other documents, and chunks to fit them.
+    let other = client.get("/zarr/v3/store/packed/zarr.json").json();
+    assert_eq!(other["codecs"].as_array().unwrap().len(), 1);
+    assert_eq!(client.get("/zarr/v3/store/packed/c/0").body, [1, 2, 3, 4]);
+    assert_eq!(client.get("/zarr/v3/store/packed/c/1").body, [7, 7, 0, 0]);
+    assert_eq!(client.get("/api/v1/array/full/store/packed").body, [1, 2, 3, 4, 7, 7]);
     server.end();
 }
 
@@ -149,7 +175,9 @@ fn chunks_that_are_not_there_are_refused() {
     let folder = store();
     let server = Server::directory(folder.path(), Access::Public);
     let client = server.client();
-    for url in ["/zarr/v2/store/numbers/3", "/zarr/v3/store/numbers/c/99999999999", "/zarr/v2/store/nothing/0"] {
+    for url in
+        ["/zarr/v2/store/numbers/3", "/zarr/v3/store/numbers/c/99999999999", "/zarr/v2/store/nothing/0"]
+    {
         assert_eq!(client.get(url).status, 404, "{url}");
     }
     for url in ["/zarr/v2/store/numbers/0.0", "/zarr/v3/store/numbers/c/0/0"] {

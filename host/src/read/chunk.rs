@@ -2,14 +2,14 @@
 
 use bytes::Bytes;
 use tiled_plugin_api::{
-    author::{Error, Result},
+    author::{Adapter, Context, Error, Result},
     model::{ArrayStructure, NDSlice, SlicePart, StructureFamily},
 };
 
 use super::{ArrayPlan, Body, Readers, Reading, Reply};
 use crate::{
     tree::{Node, TreeError, TreeResult},
-    zarr::{Cell, Element, Grid, Version, finish, needs_finish},
+    zarr::{Cell, Element, Grid, MIMETYPE, Version, finish, needs_finish},
 };
 
 /// Which chunk of what.
@@ -80,6 +80,40 @@ impl Readers {
             values
         };
         Ok(Reply::Data { etag, media_type, length: None, body: Body::Whole(bytes) })
+    }
+
+    /// How an array is stored, in the words of a version of Zarr; `None` where it is stored otherwise.
+    ///
+    /// # Errors
+    /// Those of opening, and of the adapter.
+    pub async fn stored_as(&self, cx: &Context, node: &Node, version: Version) -> TreeResult<Option<String>> {
+        // Others are not asked: a document of rows alone opens no file.
+        let source = node.row().and_then(|(_, row)| row.data_source.as_ref());
+        let is_zarr = source.is_some_and(|source| source.mimetype.starts_with(MIMETYPE));
+        if node.family != StructureFamily::Array || !is_zarr {
+            return Ok(None);
+        }
+        let (opened, inner) = self.tree.adapter_of(cx, node).await?;
+        Ok(opened.call(cx, move |adapter, _| adapter.stored_as(&inner, version.format())).await?)
+    }
+
+    /// A chunk as it is stored, of elements of `nbytes`; `None` where there is none.
+    ///
+    /// # Errors
+    /// `TooLarge`; those of the adapter.
+    pub async fn stored_chunk(
+        &self,
+        reading: &Reading<'_>,
+        node: &Node,
+        numbers: Vec<u64>,
+        nbytes: u64,
+    ) -> TreeResult<Option<Reply>> {
+        let (opened, inner) = self.tree.adapter_of(reading.cx, node).await?;
+        let taken = self.budget.take(nbytes).await?;
+        let read = move |adapter: &dyn Adapter, cx: &Context| adapter.stored_chunk(cx, &inner, &numbers);
+        let Some(bytes) = opened.call(reading.cx, read).await? else { return Ok(None) };
+        let body = Body::Whole(taken.hold(bytes));
+        Ok(Some(self.finish(reading, None, "application/octet-stream".to_owned(), body)))
     }
 
     async fn finished(&self, chunk: ZarrChunk, values: Bytes, nbytes: u64) -> TreeResult<Bytes> {

@@ -192,6 +192,14 @@ impl Adapter for Below {
         self.adapter.read_buffers(cx, &self.at(path), form_keys)
     }
 
+    fn stored_as(&self, path: &str, format: &str) -> Result<Option<String>> {
+        self.adapter.stored_as(&self.at(path), format)
+    }
+
+    fn stored_chunk(&self, cx: &Context, path: &str, chunk: &[u64]) -> Result<Option<OwnedBuffer>> {
+        self.adapter.stored_chunk(cx, &self.at(path), chunk)
+    }
+
     fn revision(&self, path: &str) -> Result<u64> {
         self.adapter.revision(&self.at(path))
     }

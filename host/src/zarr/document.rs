@@ -14,6 +14,16 @@ pub enum Version {
     V3,
 }
 
+impl Version {
+    /// What plugins call its documents.
+    pub const fn format(self) -> &'static str {
+        match self {
+            Version::V2 => "zarr_v2",
+            Version::V3 => "zarr_v3",
+        }
+    }
+}
+
 /// Where xarray looks for the names of axes in v2.
 const DIMENSIONS: &str = "_ARRAY_DIMENSIONS";
 
@@ -52,6 +62,40 @@ pub fn array(
             "attributes": attributes,
         }),
     }
+}
+
+/// The document of an array that is stored in this version already, so that its chunks can be sent as they are stored:
+/// grid, codecs and fill value are those of the file, names and attributes ours. `None` where it is not the array that is
+/// shown: another shape, another type, chunks that are named otherwise.
+pub fn stored(
+    version: Version,
+    document: &str,
+    shown: (&Grid, &Element),
+    dimensions: &[String],
+    attributes: Map<String, Value>,
+) -> Option<(Grid, Value)> {
+    let (grid, element) = shown;
+    let Value::Object(mut document) = serde_json::from_str(document).ok()? else { return None };
+    let lengths = |value: &Value| value.as_array()?.iter().map(Value::as_u64).collect::<Option<Vec<u64>>>();
+    let shape = lengths(document.get("shape")?)?;
+    let (chunk, is_same) = match version {
+        Version::V2 => {
+            document.remove("dimension_separator");
+            (lengths(document.get("chunks")?)?, document.get("dtype") == Some(&element.v2))
+        }
+        Version::V3 => {
+            document.insert(
+                "chunk_key_encoding".into(),
+                json!({"name": "default", "configuration": {"separator": "/"}}),
+            );
+            document.insert("dimension_names".into(), json!(dimensions));
+            document.insert("attributes".into(), Value::Object(attributes));
+            let chunk = document.get("chunk_grid")?.get("configuration")?.get("chunk_shape")?;
+            (lengths(chunk)?, document.get("data_type") == Some(&element.v3))
+        }
+    };
+    let fits = chunk.len() == shape.len() && chunk.iter().all(|n| *n > 0);
+    (is_same && fits && shape == grid.shape).then_some((Grid { shape, chunk }, Value::Object(document)))
 }
 
 /// `.zgroup`, or `zarr.json` of a group.
@@ -131,6 +175,25 @@ mod tests {
         let of = |specs: &[Spec]| Value::Object(attributes(Version::V3, metadata.clone(), specs, None));
         assert_eq!(of(&[Spec::named("xarray_dataset")]), json!({"units": "K"}));
         assert_eq!(of(&[]), metadata);
+    }
+
+    #[test]
+    fn what_is_stored_otherwise_than_it_is_shown_is_not_sent_as_it_is() {
+        let element = Element::of(&tiled_plugin_api::model::DataType::from_numpy_str("<f4").unwrap());
+        let grid = Grid { shape: vec![5], chunk: vec![5] };
+        let of = |document: Value| {
+            stored(Version::V2, &document.to_string(), (&grid, &element), &["x".into()], Map::new())
+        };
+        let good = json!({"zarr_format": 2, "shape": [5], "chunks": [2], "dtype": "<f4", "order": "F",
+                          "compressor": {"id": "zlib"}, "fill_value": 1.0, "dimension_separator": "/"});
+        let (grid, document) = of(good.clone()).unwrap();
+        assert_eq!((grid.chunk, &document["compressor"]["id"]), (vec![2], &json!("zlib")));
+        assert_eq!(document.get("dimension_separator"), None);
+        for (key, value) in [("dtype", json!(">f4")), ("shape", json!([6])), ("chunks", json!([0]))] {
+            let mut other = good.clone();
+            other[key] = value;
+            assert_eq!(of(other), None, "{key}");
+        }
     }
 
     #[test]

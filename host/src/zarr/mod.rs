@@ -9,10 +9,12 @@ mod dtype;
 mod grid;
 
 pub use chunk::{finish, needs_finish};
-pub use document::{Version, array, attributes, consolidated, dimension_names, group};
+pub use document::{Version, array, attributes, consolidated, dimension_names, group, stored};
 pub use dtype::Element;
 pub use grid::{Cell, Grid};
 
+/// Of data sources that may be stored as they are shown.
+pub const MIMETYPE: &str = "application/x-zarr";
 /// `.zgroup` and the like: what names a document of Zarr v2.
 pub const V2_DOCUMENTS: [&str; 4] = [".zgroup", ".zarray", ".zattrs", ".zmetadata"];
 /// The one document of Zarr v3.

@@ -60,6 +60,19 @@ pub trait AbiAdapter: Send + Sync {
     ) -> AbiResult<RVec<AbiBuffer>> {
         abi_stable::std_types::RErr(crate::author::Error::unsupported("read_buffers").into())
     }
+    /// The array's document in a format, or nothing.
+    fn stored_as(&self, _path: RStr<'_>, _format: RStr<'_>) -> AbiResult<ROption<RString>> {
+        abi_stable::std_types::ROk(ROption::RNone)
+    }
+    /// A chunk as it is stored, or nothing.
+    fn stored_chunk(
+        &self,
+        _cx: ContextObject,
+        _path: RStr<'_>,
+        _chunk: RSlice<'_, u64>,
+    ) -> AbiResult<ROption<OwnedBuffer>> {
+        abi_stable::std_types::RErr(crate::author::Error::unsupported("stored_chunk").into())
+    }
 }
 
 pub type AdapterObject = AbiAdapter_TO<'static, RBox<()>>;
@@ -130,6 +143,24 @@ impl AbiAdapter for Export {
             Ok(buffers.into_iter().map(|(name, bytes)| AbiBuffer { name: name.into(), bytes }).collect())
         })
     }
+
+    fn stored_as(&self, path: RStr<'_>, format: RStr<'_>) -> AbiResult<ROption<RString>> {
+        guard("stored_as", || {
+            let document = self.0.stored_as(path.as_str(), format.as_str())?;
+            Ok(document.map(RString::from).into())
+        })
+    }
+
+    fn stored_chunk(
+        &self,
+        cx: ContextObject,
+        path: RStr<'_>,
+        chunk: RSlice<'_, u64>,
+    ) -> AbiResult<ROption<OwnedBuffer>> {
+        guard("stored_chunk", || {
+            self.0.stored_chunk(&import_context(cx), path.as_str(), chunk.as_slice()).map(ROption::from)
+        })
+    }
 }
 
 pub fn export_adapter(adapter: Arc<dyn Adapter>) -> AdapterObject {
@@ -176,6 +207,14 @@ impl Adapter for ForeignAdapter {
         let keys = to_json(&form_keys)?;
         let buffers = take(self.0.read_buffers(export_context(cx), path.into(), keys.as_rstr()))?;
         Ok(buffers.into_iter().map(|buffer| (buffer.name.into(), buffer.bytes)).collect())
+    }
+
+    fn stored_as(&self, path: &str, format: &str) -> Result<Option<String>> {
+        take(self.0.stored_as(path.into(), format.into())).map(|text| text.into_option().map(String::from))
+    }
+
+    fn stored_chunk(&self, cx: &Context, path: &str, chunk: &[u64]) -> Result<Option<OwnedBuffer>> {
+        take(self.0.stored_chunk(export_context(cx), path.into(), chunk.into())).map(ROption::into_option)
     }
 
     fn revision(&self, path: &str) -> Result<u64> {

@@ -77,6 +77,25 @@ pub trait Adapter: Send + Sync {
         Err(Error::unsupported("read_buffers"))
     }
 
+    /// How an array is stored, for those who decode its chunks themselves: its document in a format, as JSON text. Formats
+    /// are `zarr_v2` (`.zarray`) and `zarr_v3` (`zarr.json`). `None` where it is stored otherwise, or is not read as it is
+    /// stored. Cheap.
+    ///
+    /// # Errors
+    /// As `describe`.
+    fn stored_as(&self, _path: &str, _format: &str) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    /// The bytes of a chunk as they are stored, by its number along each axis of the grid that `stored_as` tells. `None`:
+    /// there is no such chunk, and its elements are the fill value.
+    ///
+    /// # Errors
+    /// `InvalidData` when the file has more bytes than the chunk can take.
+    fn stored_chunk(&self, _cx: &Context, _path: &str, _chunk: &[u64]) -> Result<Option<OwnedBuffer>> {
+        Err(Error::unsupported("stored_chunk"))
+    }
+
     /// Changes when these values may have changed; cheap. 0: the host asks the assets instead.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Map, Value, json};
 use tiled_plugin_api::{
-    author::{Adapter, Context, Error, ErrorKind, Host, OpenRequest, Result},
+    author::{Adapter, Context, Error, ErrorKind, Host, OpenRequest, OwnedBuffer, Result},
     model::{
         ArrayStructure, Child, Children, ChildrenRequest, DataType, Description, Kind, SliceDim,
         StructureFamily,
@@ -16,7 +16,8 @@ use tiled_plugin_api::{
 
 use crate::{
     chunk::Job,
-    meta::{ArrayMeta, Element, Node},
+    codec::Body,
+    meta::{ArrayMeta, Element, Node, with_names},
     order::{order, swap, swap_fields, swapped_fields},
     read::Stored,
     revision::Revisions,
@@ -181,6 +182,33 @@ impl Adapter for ZarrAdapter {
         swap_fields(&mut fill, item, &fields);
         let job = Job { cx, host: &self.host, item, fill: &fill, unit, big, fields: &fields };
         stored.read(&job, slice, out)
+    }
+
+    fn stored_as(&self, path: &str, format: &str) -> Result<Option<String>> {
+        let Node::Array(meta) = &*self.tree.node(&join(&self.root, path))? else { return Ok(None) };
+        let own = if meta.format == 2 { "zarr_v2" } else { "zarr_v3" };
+        // Inner chunks of shards are read here: a client would have the whole shard sent for each.
+        let plain = matches!(meta.element, Element::Fixed(_)) && matches!(meta.chain.body, Body::Raw { .. });
+        let served = self.registered.as_ref().filter(|_| path.is_empty());
+        let as_stored = served.is_none_or(|served| {
+            matches!(&meta.element, Element::Fixed(dtype) if *dtype == served.data_type)
+                && served.shape == meta.shape
+        });
+        if format != own || !plain || !as_stored {
+            return Ok(None);
+        }
+        let mut document = meta.document.clone();
+        with_names(&mut document);
+        Ok(Some(document.to_string()))
+    }
+
+    fn stored_chunk(&self, cx: &Context, path: &str, chunk: &[u64]) -> Result<Option<OwnedBuffer>> {
+        cx.check()?;
+        let full = join(&self.root, path);
+        let Node::Array(meta) = &*self.tree.node(&full)? else {
+            return Err(Error::new(ErrorKind::InvalidArgument, "This node has no chunks"));
+        };
+        Stored { source: &self.tree.source, path: &full, meta }.encoded(chunk)
     }
 
     fn revision(&self, path: &str) -> Result<u64> {

@@ -7,16 +7,18 @@ use std::{
 };
 
 use tiled_plugin_api::{
-    author::{Error, ErrorKind, Result, Source},
+    author::{Error, ErrorKind, OwnedBuffer, Result, Source},
     model::SliceDim,
 };
 
 use crate::{
     chunk::Job,
-    meta::ArrayMeta,
+    meta::{ArrayMeta, Element},
     parts::{Part, Span, combine, place, split},
 };
 
+/// A chunk's file may have twice the bytes of its elements, and so many more.
+const ENCODED_SLACK: u64 = 1 << 20;
 /// Smaller reads are not worth a second thread.
 pub const SHARED_BYTES: usize = 4 << 20;
 
@@ -107,6 +109,35 @@ impl Stored<'_> {
                 // A writer has replaced the file since it was found: its successor is there.
                 Err(error) if error.kind == ErrorKind::Busy && tries < MAX_TRIES => tries += 1,
                 result => return result,
+            }
+        }
+    }
+
+    /// The bytes of a chunk as they are in its file; `None` where there is none.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a number that the grid has not; `InvalidData` for a file much longer than the elements.
+    pub fn encoded(&self, chunk: &[u64]) -> Result<Option<OwnedBuffer>> {
+        let meta = self.meta;
+        let fits = chunk.len() == meta.shape.len()
+            && chunk.iter().zip(&meta.shape).zip(&meta.chunk_shape).all(|((number, length), chunk)| {
+                number.checked_mul(*chunk).is_some_and(|start| start < *length)
+            });
+        if !fits {
+            return Err(Error::new(ErrorKind::InvalidArgument, "The array has no such chunk"));
+        }
+        let item = match &meta.element {
+            Element::Fixed(dtype) => dtype.itemsize(),
+            Element::Text | Element::Bytes => return Err(Error::unsupported("stored_chunk")),
+        };
+        let elements = meta.chunk_shape.iter().try_fold(item, |all, n| all.checked_mul(*n));
+        let most = elements.unwrap_or(u64::MAX).saturating_mul(2).saturating_add(ENCODED_SLACK);
+        let mut tries = 0;
+        loop {
+            let Some(file) = self.chunk(chunk)? else { return Ok(None) };
+            match file.read_all(most) {
+                Err(error) if error.kind == ErrorKind::Busy && tries < MAX_TRIES => tries += 1,
+                bytes => return bytes.map(|bytes| Some(OwnedBuffer::from_vec(bytes))).map_err(|e| self.within(e, chunk)),
             }
         }
     }

@@ -22,7 +22,7 @@ use crate::{
 pub async fn metadata(State(app): State<App>, ask: Ask) -> Result<Response, HttpError> {
     ask.caller.require(Scope::ReadMetadata)?;
     let tree = &app.readers.tree;
-    let (key, generation) = (key_of(&ask), tree.generation());
+    let (key, generation) = (key_of(&ask, "metadata"), tree.generation());
     if let Some(rendered) = app.rendered.get(key, generation) {
         return Ok(respond::send(&ask, &rendered));
     }
@@ -55,13 +55,14 @@ struct Envelope<T> {
     meta: serde_json::Value,
 }
 
-/// All that the document depends on, beside the tree.
-fn key_of(ask: &Ask) -> u128 {
+/// All that a document depends on, beside the tree. `route` tells those of one node apart.
+pub(super) fn key_of(ask: &Ask, route: &str) -> u128 {
     let mut hash = Xxh3::new();
     let mut add = |part: &[u8]| {
         hash.update(&(part.len() as u64).to_le_bytes());
         hash.update(part);
     };
+    add(route.as_bytes());
     for segment in &ask.path {
         add(segment.as_bytes());
     }

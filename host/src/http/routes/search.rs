@@ -1,5 +1,7 @@
 //! `GET /api/v1/search/{path}` and `search-deep`: pages of nodes.
 
+use std::sync::Arc;
+
 use axum::{extract::State, http::HeaderValue, http::header, response::Response};
 use serde_json::json;
 
@@ -12,9 +14,11 @@ use crate::{
         extract::Ask,
         page::Page,
         respond,
+        routes::metadata::key_of,
     },
     query,
-    tree::{Entry, ListRequest},
+    render::Rendered,
+    tree::{Entry, ListRequest, Node, Place},
 };
 
 /// Levels a deep search may descend.
@@ -37,6 +41,12 @@ pub async fn search_deep(State(app): State<App>, ask: Ask) -> Result<Response, H
 }
 
 async fn listing(app: &App, ask: &Ask, route: &str, mut request: ListRequest) -> Result<Response, HttpError> {
+    ask.caller.require(Scope::ReadMetadata)?;
+    let tree = &app.readers.tree;
+    let (key, generation) = (key_of(ask, route), tree.generation());
+    if let Some(rendered) = app.rendered.get(key, generation) {
+        return Ok(send(ask, &rendered));
+    }
     let shape = Shape::parse(&ask.params, ask.base_url(), request.deep.is_some())?;
     let page = Page::parse(&ask.params)?;
     page.fill(&mut request);
@@ -47,7 +57,6 @@ async fn listing(app: &App, ask: &Ask, route: &str, mut request: ListRequest) ->
     if shape.count_only() {
         request.limit = 0;
     }
-    let tree = &app.readers.tree;
     let node = tree.find(&ask.cx, &ask.path, ask.caller, Scope::ReadMetadata).await?;
     let keys_only = request.keys_only;
     let found = tree.list(&ask.cx, &node, ask.caller, request).await?;
@@ -65,8 +74,33 @@ async fn listing(app: &App, ask: &Ask, route: &str, mut request: ListRequest) ->
         });
     }
     let links = page.links(&format!("{}/{route}/{}", shape.base_url, path_text(&node.path)), &found);
-    let document = json!({"data": data, "error": null, "links": links, "meta": {"count": found.count}});
-    let mut response = respond::document(ask, &document).await?;
+    let document = Envelope { data, error: (), links, meta: json!({"count": found.count}) };
+    let mut rendered = respond::render(ask, &document).await?;
+    if is_of_rows(&node, &found.entries) {
+        rendered.generation = generation;
+        let rendered = Arc::new(rendered);
+        app.rendered.put(key, rendered.clone());
+        return Ok(send(ask, &rendered));
+    }
+    Ok(send(ask, &rendered))
+}
+
+#[derive(serde::Serialize)]
+struct Envelope<T> {
+    data: Vec<T>,
+    error: (),
+    links: serde_json::Value,
+    meta: serde_json::Value,
+}
+
+fn send(ask: &Ask, rendered: &Rendered) -> Response {
+    let mut response = respond::send(ask, rendered);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("must-revalidate"));
-    Ok(response)
+    response
+}
+
+/// Whether the page is of rows alone: what is inside a file changes without the catalog.
+fn is_of_rows(node: &Node, entries: &[Entry]) -> bool {
+    let is_row = |entry: &Entry| matches!(entry, Entry::Node(child) if matches!(child.place, Place::Row(..)));
+    matches!(&node.place, Place::Row(_, row) if row.data_source.is_none()) && entries.iter().all(is_row)
 }

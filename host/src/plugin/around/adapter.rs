@@ -108,6 +108,14 @@ impl Adapter for Around {
         self.guarded(|inner| inner.read_buffers(&within_job(cx), path, form_keys))
     }
 
+    fn stored_as(&self, path: &str, format: &str) -> Result<Option<String>> {
+        self.guarded(|inner| inner.stored_as(path, format))
+    }
+
+    fn stored_chunk(&self, cx: &Context, path: &str, chunk: &[u64]) -> Result<Option<OwnedBuffer>> {
+        self.guarded(|inner| inner.stored_chunk(&within_job(cx), path, chunk))
+    }
+
     fn revision(&self, path: &str) -> Result<u64> {
         self.guarded(|inner| inner.revision(path))
     }

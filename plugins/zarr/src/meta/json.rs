@@ -58,6 +58,16 @@ pub fn without_sentinels(value: &mut Value) {
     }
 }
 
+/// The same with the names of such numbers as texts: so fill values are written.
+pub fn with_names(value: &mut Value) {
+    match value {
+        Value::String(text) if text.starts_with(SENTINEL) => *text = plain(text).to_owned(),
+        Value::Array(items) => items.iter_mut().for_each(with_names),
+        Value::Object(entries) => entries.values_mut().for_each(with_names),
+        _ => {}
+    }
+}
+
 /// A text without its sentinel.
 pub fn plain(text: &str) -> &str {
     text.strip_prefix(SENTINEL).unwrap_or(text)

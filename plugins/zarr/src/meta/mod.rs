@@ -15,7 +15,7 @@ use tiled_plugin_api::{
     model::{ArrayStructure, DataType},
 };
 
-pub use json::{parse, to_text, without_sentinels};
+pub use json::{parse, to_text, with_names, without_sentinels};
 pub use outline::Outline;
 pub use v2::{array as v2_array, group as v2_group};
 pub use v3::node as v3_node;
@@ -68,6 +68,10 @@ pub struct ArrayMeta {
     pub dims: Option<Vec<String>>,
     /// Of the array.
     pub attributes: Map<String, Value>,
+    /// 2 or 3.
+    pub format: u8,
+    /// `.zarray`, or `zarr.json`, as it is but for sentinels.
+    pub document: Value,
 }
 
 /// How chunks are named.

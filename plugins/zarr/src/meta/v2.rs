@@ -39,6 +39,8 @@ pub fn array(zarray: &[u8], zattrs: Option<&[u8]>) -> Result<Node> {
         chunk_shape,
         element,
         attributes,
+        format: 2,
+        document: meta,
     })))
 }
 

@@ -68,6 +68,8 @@ fn array(meta: &Value, attributes: Map<String, Value>) -> Result<ArrayMeta> {
         chunk_shape,
         element,
         attributes,
+        format: 3,
+        document: meta.clone(),
     })
 }
 

@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::Face;
+use super::{Face, Shown};
 use crate::{
     http::{HttpError, range::Range, respond},
     read::{Body, Reply, Wanted, ZarrChunk, tuple},
@@ -19,7 +19,7 @@ const RAW: &str = "application/octet-stream";
 impl Face<'_> {
     /// A chunk of an array, or in v3 the list of chunks below a part of a key.
     pub(super) async fn chunk(&self, node: &Node, key: &[u64]) -> Result<Response, HttpError> {
-        let shown = self.shown(node)?;
+        let shown = self.shown(node).await?;
         let axes = shown.structure.shape.len();
         let Some(numbers) = shown.grid.numbers(key) else {
             if self.version == Version::V3 && key.len() < axes {
@@ -35,6 +35,9 @@ impl Face<'_> {
         let Some(cell) = shown.grid.cell(&numbers) else {
             return Err(HttpError::new(StatusCode::NOT_FOUND, "The array has no such chunk"));
         };
+        if shown.stored.is_some() {
+            return self.stored_chunk(node, &shown, numbers).await;
+        }
         let chunk = ZarrChunk {
             structure: shown.structure,
             grid: shown.grid,
@@ -48,6 +51,23 @@ impl Face<'_> {
         let wanted = Wanted { format: Some(RAW.to_owned()), accept: None };
         let reply = self.app.readers.zarr_chunk(&self.ask.reading(&wanted), node, chunk).await?;
         self.respond(reply).await
+    }
+
+    /// A chunk as it is in the file; 404 where there is none, which to a client means the fill value.
+    async fn stored_chunk(
+        &self,
+        node: &Node,
+        shown: &Shown,
+        numbers: Vec<u64>,
+    ) -> Result<Response, HttpError> {
+        let wanted = Wanted { format: Some(RAW.to_owned()), accept: None };
+        let elements = shown.grid.elements().unwrap_or(u64::MAX);
+        let nbytes = elements.saturating_mul(shown.element.shown_itemsize);
+        let reading = self.ask.reading(&wanted);
+        match self.app.readers.stored_chunk(&reading, node, numbers, nbytes).await? {
+            Some(reply) => self.respond(reply).await,
+            None => Err(HttpError::new(StatusCode::NOT_FOUND, "The array has no such chunk")),
+        }
     }
 
     async fn respond(&self, reply: Reply) -> Result<Response, HttpError> {

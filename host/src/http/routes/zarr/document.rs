@@ -2,18 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::{
-    body::Bytes,
-    http::{StatusCode, header},
-    response::Response,
-};
+use axum::{body::Bytes, http::StatusCode, response::Response};
 use serde_json::{Map, Value};
-use xxhash_rust::xxh3::Xxh3;
 
 use super::{ARRAYS, Face, GROUPS, SHOWN};
 use crate::{
     access::Scope,
-    http::{HttpError, compress::compress, respond},
+    http::{HttpError, compress::compress, respond, routes::metadata::key_of},
     read::etag_of,
     render::Rendered,
     tree::{Node, Place},
@@ -24,7 +19,7 @@ impl Face<'_> {
     /// A document of the node at a path. What depends on rows alone is kept until a catalog changes.
     pub(super) async fn document(&self, path: &[String], name: &str) -> Result<Response, HttpError> {
         self.ask.caller.require(Scope::ReadMetadata)?;
-        let (key, generation) = (self.key(), self.app.readers.tree.generation());
+        let (key, generation) = (key_of(self.ask, self.version.format()), self.app.readers.tree.generation());
         if let Some(rendered) = self.app.rendered.get(key, generation) {
             return Ok(respond::send(self.ask, &rendered));
         }
@@ -33,7 +28,7 @@ impl Face<'_> {
         let document = match name {
             ".zgroup" => self.group_document(&node.only(GROUPS)?).await?,
             ".zattrs" => Value::Object(self.attributes(&node.only(SHOWN)?).await?),
-            ".zarray" => self.array_document(&node.only(ARRAYS)?)?,
+            ".zarray" => self.array_document(&node.only(ARRAYS)?).await?,
             ".zmetadata" => {
                 let (members, rows) = self.members(&node.only(GROUPS)?).await?.ok_or_else(|| {
                     HttpError::new(StatusCode::NOT_FOUND, "This group has no consolidated metadata")
@@ -49,7 +44,7 @@ impl Face<'_> {
                 }
                 document
             }
-            _ => self.array_document(&node.only(SHOWN)?)?,
+            _ => self.array_document(&node.only(SHOWN)?).await?,
         };
         let mut rendered = self.render(&document).await?;
         if of_rows {
@@ -62,10 +57,12 @@ impl Face<'_> {
     }
 
     /// `.zarray`, or `zarr.json` of an array.
-    pub(super) fn array_document(&self, node: &Node) -> Result<Value, HttpError> {
-        let shown = self.shown(node)?;
-        let attributes =
-            zarr::attributes(self.version, node.metadata_value(), &node.specs, Some(&shown.dimensions));
+    pub(super) async fn array_document(&self, node: &Node) -> Result<Value, HttpError> {
+        let shown = self.shown(node).await?;
+        if let Some(stored) = shown.stored {
+            return Ok(stored);
+        }
+        let attributes = self.own_attributes(node, Some(&shown.dimensions));
         Ok(array(self.version, &shown.grid, &shown.element, &shown.dimensions, attributes))
     }
 
@@ -80,10 +77,10 @@ impl Face<'_> {
 
     /// `.zattrs`, or the attributes in `zarr.json`.
     pub(super) async fn attributes(&self, node: &Node) -> Result<Map<String, Value>, HttpError> {
-        let dimensions =
-            if ARRAYS.contains(&node.family) { Some(self.shown(node)?.dimensions) } else { None };
-        let mut attributes =
-            zarr::attributes(self.version, node.metadata_value(), &node.specs, dimensions.as_deref());
+        if ARRAYS.contains(&node.family) {
+            return Ok(self.own_attributes(node, Some(&self.shown(node).await?.dimensions)));
+        }
+        let mut attributes = self.own_attributes(node, None);
         if node.specs.iter().any(|spec| spec.name == "xarray_dataset") {
             let coordinates = self.coordinates(node).await?;
             if !coordinates.is_empty() {
@@ -103,24 +100,12 @@ impl Face<'_> {
         };
         Ok(Rendered { generation: 0, etag, body, content_type, content_encoding })
     }
-
-    /// All that a document depends on, beside the tree.
-    fn key(&self) -> u128 {
-        let mut hash = Xxh3::new();
-        let mut add = |part: &str| {
-            hash.update(&(part.len() as u64).to_le_bytes());
-            hash.update(part.as_bytes());
-        };
-        add(if self.version == Version::V2 { "/zarr/v2" } else { "/zarr/v3" });
-        self.ask.path.iter().for_each(|segment| add(segment));
-        add("?");
-        add(self.ask.header(header::ACCEPT_ENCODING).unwrap_or_default());
-        add(&self.ask.caller.scopes.names().concat());
-        hash.digest128()
-    }
 }
 
 /// Whether the node is a row and nothing of it comes from a file: that changes without the catalog.
 pub(super) fn is_of_rows(node: &Node) -> bool {
-    matches!(&node.place, Place::Row(_, row) if row.data_source.is_none() || ARRAYS.contains(&node.family))
+    let Place::Row(_, row) = &node.place else { return false };
+    let is_stored_so = |mimetype: &str| mimetype.starts_with(zarr::MIMETYPE);
+    let source = row.data_source.as_ref();
+    source.is_none_or(|source| ARRAYS.contains(&node.family) && !is_stored_so(&source.mimetype))
 }

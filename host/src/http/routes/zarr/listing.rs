@@ -45,7 +45,7 @@ impl Face<'_> {
             StructureFamily::Table => names.extend(columns(&node).into_iter().map(|key| segment(&key) + "/")),
             StructureFamily::Container => names.extend(self.keys(&node).await?),
             _ => {
-                let grid = self.shown(&node)?.grid;
+                let grid = self.shown(&node).await?.grid;
                 match self.version {
                     Version::V2 => names.extend(chunks(&grid)?),
                     Version::V3 if grid.shape.is_empty() => names.push("c".into()),

@@ -14,6 +14,7 @@ use axum::{
     http::{HeaderValue, Method, StatusCode, header},
     response::Response,
 };
+use serde_json::{Map, Value};
 use tiled_plugin_api::model::{ArrayStructure, DataType, Kind, SparseStructure, StructureFamily};
 
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
     app::App,
     http::{HttpError, extract::Ask},
     tree::{Node, Place, TreeError, TreeResult},
-    zarr::{Element, Grid, V2_DOCUMENTS, V3_DOCUMENT, Version, dimension_names},
+    zarr::{self, Element, Grid, V2_DOCUMENTS, V3_DOCUMENT, Version, dimension_names},
 };
 
 const ARRAYS: &[StructureFamily] = &[StructureFamily::Array, StructureFamily::Sparse];
@@ -55,6 +56,8 @@ struct Shown {
     grid: Grid,
     element: Element,
     dimensions: Vec<String>,
+    /// Its document, where chunks are sent as they are stored.
+    stored: Option<Value>,
 }
 
 impl Face<'_> {
@@ -111,8 +114,13 @@ impl Face<'_> {
         }
     }
 
+    /// The metadata of a node as attributes.
+    fn own_attributes(&self, node: &Node, dimensions: Option<&[String]>) -> Map<String, Value> {
+        zarr::attributes(self.version, node.metadata_value(), &node.specs, dimensions)
+    }
+
     /// How an array, or a sparse array, is shown.
-    fn shown(&self, node: &Node) -> TreeResult<Shown> {
+    async fn shown(&self, node: &Node) -> TreeResult<Shown> {
         let structure: ArrayStructure = match node.family {
             StructureFamily::Sparse => {
                 let sparse: SparseStructure = node.structure()?;
@@ -138,7 +146,22 @@ impl Face<'_> {
         };
         let key = if node.key().is_empty() { "array" } else { node.key() };
         let dimensions = dimension_names(own, structure.shape.len(), key);
-        Ok(Shown { structure, grid, element, dimensions })
+        let mut shown = Shown { structure, grid, element, dimensions, stored: None };
+        if let Some(document) = readers.stored_as(&self.ask.cx, node, self.version).await? {
+            let attributes = self.own_attributes(node, Some(&shown.dimensions));
+            let parts = (&shown.grid, &shown.element);
+            let stored = zarr::stored(self.version, &document, parts, &shown.dimensions, attributes);
+            let itemsize = shown.element.shown_itemsize;
+            let fits = |grid: &Grid| {
+                let bytes = grid.elements().and_then(|n| n.checked_mul(itemsize));
+                bytes.is_some_and(|bytes| bytes <= readers.whole_bytes)
+            };
+            if let Some((grid, document)) = stored.filter(|(grid, _)| fits(grid)) {
+                shown.grid = grid;
+                shown.stored = Some(document);
+            }
+        }
+        Ok(shown)
     }
 }
 

@@ -53,7 +53,8 @@ impl Face<'_> {
 
     async fn add(&self, node: &Node, path: &str, members: &mut Map<String, Value>) -> Result<(), HttpError> {
         let is_array = ARRAYS.contains(&node.family);
-        let document = if is_array { self.array_document(node)? } else { self.group_document(node).await? };
+        let document =
+            if is_array { self.array_document(node).await? } else { self.group_document(node).await? };
         if self.version == Version::V3 {
             members.insert(path.to_owned(), document);
             return Ok(());
