@@ -137,7 +137,11 @@ impl Stored<'_> {
             let Some(file) = self.chunk(chunk)? else { return Ok(None) };
             match file.read_all(most) {
                 Err(error) if error.kind == ErrorKind::Busy && tries < MAX_TRIES => tries += 1,
-                bytes => return bytes.map(|bytes| Some(OwnedBuffer::from_vec(bytes))).map_err(|e| self.within(e, chunk)),
+                bytes => {
+                    return bytes
+                        .map(|bytes| Some(OwnedBuffer::from_vec(bytes)))
+                        .map_err(|e| self.within_chunk(e, chunk));
+                }
             }
         }
     }
