@@ -16,7 +16,7 @@ pub(super) fn condition(sql: &mut Sql, query: &Query) -> String {
         Query::Lookup { key } => format!("n.key = {}", sql.bind(Param::Text(key.clone()))),
         Query::KeysFilter { keys } => {
             let list = sql.bind(list(keys.iter().map(|key| Value::from(key.as_str()))));
-            d.in_list("n.key", &list)
+            d.in_texts("n.key", &list)
         }
         Query::Regex { .. } | Query::Like { .. } | Query::Contains { .. } => within(sql, query),
         Query::Eq { key, value } => {
@@ -31,8 +31,8 @@ pub(super) fn condition(sql: &mut Sql, query: &Query) -> String {
                 Value::Bool(_) => d.is_any_bool(&path),
                 _ => d.is_text(&path),
             };
-            let asked = sql.bind(scalar(value));
-            format!("({of_type} AND {} {} {asked})", d.scalar(&path), operator.symbol())
+            let asked = sql.bind(d.comparable(value));
+            format!("({of_type} AND {})", d.compare(&path, operator.symbol(), &asked, value))
         }
         Query::In { values, .. } if values.is_empty() => "1 = 0".to_owned(),
         Query::In { key, values } => {
@@ -51,7 +51,7 @@ pub(super) fn condition(sql: &mut Sql, query: &Query) -> String {
             format!(
                 "EXISTS (SELECT 1 FROM node_access_tags_association a JOIN access_tags t ON t.id = a.tag_id \
                  WHERE a.node_id = n.id AND {})",
-                d.in_list("t.name", &list)
+                d.in_texts("t.name", &list)
             )
         }
         Query::StructureFamily { family } => {
@@ -66,8 +66,8 @@ fn within(sql: &mut Sql, query: &Query) -> String {
     match query {
         Query::Regex { key, pattern } => {
             let path = sql.bind(d.path(key));
-            let asked = sql.bind(Param::Text(pattern.text().to_owned()));
-            let test = d.regex(&d.scalar(&path), &asked, pattern.case_sensitive());
+            let asked = sql.bind(d.pattern(pattern));
+            let test = d.regex(&d.text(&path), &asked, pattern.case_sensitive());
             format!("({} AND {test})", d.is_text(&path))
         }
         Query::Contains { key, value } => {
@@ -78,7 +78,7 @@ fn within(sql: &mut Sql, query: &Query) -> String {
         Query::Like { key, pattern } => {
             let path = sql.bind(d.path(key));
             let asked = sql.bind(Param::Text(pattern.clone()));
-            format!("({} AND {})", d.is_text(&path), d.like(&d.scalar(&path), &asked))
+            format!("({} AND {})", d.is_text(&path), d.like(&d.text(&path), &asked))
         }
         _ => "1 = 0".to_owned(),
     }
@@ -90,12 +90,12 @@ fn equal(sql: &mut Sql, path: &str, value: &Value) -> String {
         Value::Null => d.is_absent(path),
         Value::Bool(value) => d.is_bool(path, *value),
         Value::Number(_) => {
-            let asked = sql.bind(scalar(value));
-            format!("({} AND {} = {asked})", d.is_number(path), d.scalar(path))
+            let asked = sql.bind(d.comparable(value));
+            format!("({} AND {})", d.is_number(path), d.compare(path, "=", &asked, value))
         }
         Value::String(_) => {
-            let asked = sql.bind(scalar(value));
-            format!("({} AND {} = {asked})", d.is_text(path), d.scalar(path))
+            let asked = sql.bind(d.comparable(value));
+            format!("({} AND {})", d.is_text(path), d.compare(path, "=", &asked, value))
         }
         Value::Array(_) | Value::Object(_) => {
             let asked = sql.bind(Param::Text(value.to_string()));
@@ -111,11 +111,11 @@ fn equal_to_any(sql: &mut Sql, path: &str, values: &[Value]) -> String {
     let of = |test: fn(&Value) -> bool| values.iter().filter(move |value| test(value));
     if of(Value::is_number).next().is_some() {
         let asked = sql.bind(list(of(Value::is_number).cloned()));
-        parts.push(format!("({} AND {})", d.is_number(path), d.in_list(&d.scalar(path), &asked)));
+        parts.push(format!("({} AND {})", d.is_number(path), d.is_any(path, &asked)));
     }
     if of(Value::is_string).next().is_some() {
         let asked = sql.bind(list(of(Value::is_string).cloned()));
-        parts.push(format!("({} AND {})", d.is_text(path), d.in_list(&d.scalar(path), &asked)));
+        parts.push(format!("({} AND {})", d.is_text(path), d.is_any(path, &asked)));
     }
     for (value, test) in [(Value::Null, d.is_absent(path)), (true.into(), d.is_bool(path, true))]
         .into_iter()
@@ -153,19 +153,6 @@ fn specs(sql: &mut Sql, include: &[String], exclude: &[String]) -> String {
         }
     }
     format!("({})", parts.join(" AND "))
-}
-
-/// A number, text or boolean as the parameter that compares with what the database extracts.
-fn scalar(value: &Value) -> Param {
-    match value {
-        Value::Number(number) => {
-            let float = || number.as_f64().unwrap_or(f64::INFINITY);
-            number.as_i64().map_or_else(|| Param::Real(float()), Param::Int)
-        }
-        Value::Bool(value) => Param::Int(i64::from(*value)),
-        Value::String(text) => Param::Text(text.clone()),
-        other => Param::Text(other.to_string()),
-    }
 }
 
 fn list(values: impl Iterator<Item = Value>) -> Param {

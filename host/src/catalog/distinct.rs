@@ -46,13 +46,15 @@ fn values(
     let (value, order) = match of {
         Of::Metadata(key) => {
             let path = sql.bind(dialect.path(key));
-            (dialect.json(&path), format!("min({}), min({})", dialect.rank(&path), dialect.scalar(&path)))
+            let terms = std::iter::once(dialect.rank(&path)).chain(dialect.order(&path));
+            let order: Vec<String> = terms.map(|term| format!("min({term})")).collect();
+            (dialect.json(&path), order.join(", "))
         }
-        Of::Family => ("n.structure_family".to_owned(), "1".to_owned()),
+        Of::Family => ("CAST(n.structure_family AS TEXT)".to_owned(), "1".to_owned()),
         Of::Specs => ("n.specs".to_owned(), "1".to_owned()),
     };
     let conditions = scope.restrict(&mut sql, &request.queries);
-    sql.push(&value).push(", count(*) FROM ").push(scope.tables()).push(" WHERE ").push(&conditions);
+    sql.push(&value).push(", count(*) FROM ").push(&scope.tables(dialect)).push(" WHERE ").push(&conditions);
     sql.push(" GROUP BY 1 ORDER BY ").push(&order);
     let groups = session
         .rows(&sql.text, &sql.params, |row| Ok((row.opt_string(0)?, row.int(1)?)))

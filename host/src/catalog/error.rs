@@ -19,6 +19,19 @@ pub enum CatalogError {
         /// As configured.
         uri: String,
     },
+    /// Made by the Tiled before.
+    #[error(
+        "The catalog at {uri} was made by an older version of Tiled (revision {revision}); this server needs the \
+         schema of Tiled 0.2.20 (revision {required}). Back it up, then run: tiled-host catalog upgrade-database {uri}"
+    )]
+    Upgradable {
+        /// Without password.
+        uri: String,
+        /// What it is stamped with.
+        revision: String,
+        /// What we need.
+        required: &'static str,
+    },
     /// Made by an older Tiled.
     #[error(
         "The catalog at {uri} was made by an older version of Tiled (revision {revision}); this server needs the \
@@ -117,8 +130,20 @@ pub enum CatalogError {
         reason: String,
     },
     /// The database is locked by another process for longer than we wait.
-    #[error("The catalog database is busy: another process has held its lock for {0} s")]
+    #[error("The catalog database is busy: others have held it for {0} s")]
     Busy(u64),
+    /// The database server does not answer, or ended the connection.
+    #[error("The catalog database cannot be reached: {reason}")]
+    Unavailable {
+        /// In its own words.
+        reason: String,
+    },
+    /// A value or a search that the database cannot keep or compare.
+    #[error("The catalog database cannot hold this value: {reason}")]
+    Unstorable {
+        /// In its own words.
+        reason: String,
+    },
     /// Anything else the database reports.
     #[error("The catalog database failed while {doing}: {source}")]
     Database {
@@ -142,6 +167,7 @@ impl CatalogError {
                 | CatalogError::AssetClash { .. }
                 | CatalogError::UnknownTags { .. }
                 | CatalogError::NotEmpty
+                | CatalogError::Unstorable { .. }
                 | CatalogError::InternallyManaged
                 | CatalogError::AssetInternallyManaged
         )

@@ -42,7 +42,7 @@ fn walk(
     let columns = Columns { content: Content::Structures, children, ancestors: false };
     let root = sql.bind(Param::Int(root));
     // The chain gives NULL from the first segment that is not there; the last id that is not NULL is the node.
-    let mut chain = format!("SELECT {root} AS id0");
+    let mut chain = format!("SELECT CAST({root} AS INTEGER) AS id0");
     let mut joins = String::new();
     let mut deepest = String::new();
     let mut depth = String::from("0");
@@ -53,11 +53,12 @@ fn walk(
             " LEFT JOIN nodes n{here} ON n{here}.key = {key} AND n{here}.parent = {above}"
         ));
         deepest = format!("n{here}.id, {deepest}");
-        depth.push_str(&format!(" + (n{here}.id IS NOT NULL)"));
+        depth.push_str(&format!(" + (CASE WHEN n{here}.id IS NULL THEN 0 ELSE 1 END)"));
     }
     chain =
         format!("(SELECT coalesce({deepest}r.id0, r.id0) AS id, {depth} AS depth FROM ({chain}) r{joins}) f");
-    select(&mut sql, columns, &format!("{chain} CROSS JOIN nodes n ON n.id = f.id"));
+    let join = sql.dialect.join_after();
+    select(&mut sql, columns, &format!("{chain} {join} nodes n ON n.id = f.id"));
     let marker = sql.text.find(" FROM (SELECT coalesce").unwrap_or(sql.text.len());
     sql.text.insert_str(marker, ", f.depth");
     session.first(&sql.text, &sql.params, |row| {

@@ -3,6 +3,7 @@
 //! Everything blocks. Knows no HTTP and opens no data; no type of the database library leaves this room.
 
 mod address;
+mod admin;
 mod change;
 mod condition;
 mod connection;
@@ -11,9 +12,13 @@ mod error;
 mod failure;
 mod functions;
 mod insert;
+mod link;
 mod lookup;
 mod new;
 mod page;
+mod postgres;
+mod postgres_regex;
+mod postgres_sql;
 mod remove;
 mod row;
 mod schema;
@@ -31,6 +36,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 pub use address::Address;
+pub use admin::{Stamp, Standing};
 pub use error::{CatalogError, Result};
 pub use new::{
     AssetDeletion, Created, DataSourceUpdate, DistinctRequest, DistinctResult, DistinctValue, MetadataUpdate,
@@ -42,6 +48,7 @@ pub use schema::REQUIRED_REVISION;
 use crate::query::{Query, Sorting};
 use connection::Connections;
 use page::Scope;
+use postgres::Pool;
 use store::Store;
 
 /// The id of the root node of every catalog.
@@ -144,14 +151,15 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// Opens the catalog at a Tiled address (`sqlite:////abs/path`, `sqlite:///relative`, a path), first making it
-    /// if wished and there is none.
+    /// Opens the catalog at a Tiled address (`sqlite:////abs/path`, `sqlite:///relative`, a path,
+    /// `postgresql://user:password@host/database`), first making it if wished and there is none.
     ///
     /// # Errors
-    /// `Address`, `Missing`, `Outdated`, `Unrecognized` with what to do; `Database`.
+    /// `Address`, `Missing`, `Outdated`, `Unrecognized` with what to do; `Unavailable`, `Database`.
     pub fn open(uri: &str, init_if_not_exists: bool) -> Result<Catalog> {
         let path = match Address::parse(uri)? {
             Address::Memory => return Catalog::temporary(),
+            Address::Postgres(config) => return Catalog::open_postgres(*config, uri, init_if_not_exists),
             Address::File(path) => path,
         };
         let absent = std::fs::metadata(&path).map_or(true, |file| file.len() == 0);
@@ -162,6 +170,16 @@ impl Catalog {
             schema::create(&path)?;
         }
         Catalog::open_file(&path, uri, None)
+    }
+
+    fn open_postgres(config: tokio_postgres::Config, uri: &str, init: bool) -> Result<Catalog> {
+        let pool = Pool::new(config);
+        if init {
+            schema::create_in(&pool).map_err(|failure| failure.into_error("creating it"))?;
+        }
+        pool.read(false, &mut |session| Ok(schema::check(session, uri)?))
+            .map_err(|failure| failure.into_error("opening it"))?;
+        Ok(Catalog { store: Store::Postgres(Box::new(pool)), _directory: None })
     }
 
     /// A new catalog in a temporary directory, which goes away with it.

@@ -31,10 +31,12 @@ impl Scope {
         parts.join(" AND ")
     }
 
-    pub fn tables(self) -> &'static str {
+    pub fn tables(self, dialect: Dialect) -> String {
         match self {
-            Scope::Children(_) => "nodes n",
-            Scope::Below(..) => "nodes_closure c CROSS JOIN nodes n ON n.id = c.descendant",
+            Scope::Children(_) => "nodes n".to_owned(),
+            Scope::Below(..) => {
+                format!("nodes_closure c {} nodes n ON n.id = c.descendant", dialect.join_after())
+            }
         }
     }
 
@@ -80,11 +82,12 @@ pub(super) fn count(
 ) -> Result<Count, Failure> {
     let mut sql = Sql::new(session.dialect(), "SELECT count(*) FROM ");
     let conditions = scope.restrict(&mut sql, queries);
+    let tables = scope.tables(sql.dialect);
     match most {
-        None => sql.push(scope.tables()).push(" WHERE ").push(&conditions),
+        None => sql.push(&tables).push(" WHERE ").push(&conditions),
         Some(most) => {
             let limit = sql.bind_int(most.saturating_add(1));
-            sql.push("(SELECT 1 FROM ").push(scope.tables()).push(" WHERE ").push(&conditions);
+            sql.push("(SELECT 1 FROM ").push(&tables).push(" WHERE ").push(&conditions);
             sql.push(&format!(" LIMIT {limit}) l"))
         }
     };
@@ -116,11 +119,11 @@ fn page_sql(dialect: Dialect, scope: Scope, request: &PageRequest) -> Sql {
         tail.push_str(&format!(" OFFSET {offset}"));
     }
     if request.sorting.is_insertion() && !skips {
-        select(&mut sql, columns, scope.tables());
+        select(&mut sql, columns, &scope.tables(dialect));
         sql.push(" WHERE ").push(&conditions).push(&tail);
     } else {
         // Sorted and skipped by id alone: metadata and structures are fetched only for the nodes of the page.
-        let ids = format!("(SELECT n.id AS id FROM {} WHERE {conditions}{tail}) f", scope.tables());
+        let ids = format!("(SELECT n.id AS id FROM {} WHERE {conditions}{tail}) f", scope.tables(dialect));
         select(&mut sql, columns, &format!("{ids} JOIN nodes n ON n.id = f.id"));
         let order = order.replace("c.descendant", "n.id");
         sql.push(" ORDER BY ").push(&order);
@@ -135,12 +138,12 @@ fn order_by(sql: &mut Sql, scope: Scope, sorting: &Sorting) -> String {
     for key in &sorting.keys {
         let direction = if key.descending { " DESC" } else { "" };
         match &key.target {
-            SortTarget::Key => terms.push(format!("n.key{direction}")),
+            SortTarget::Key => terms.push(format!("{}{direction}", d.bytewise("n.key"))),
             SortTarget::Metadata(path) => {
                 let path = sql.bind(d.path(path));
                 terms.push(format!("({})", d.is_absent(&path)));
                 terms.push(format!("{}{direction}", d.rank(&path)));
-                terms.push(format!("{}{direction}", d.scalar(&path)));
+                terms.extend(d.order(&path).into_iter().map(|term| format!("{term}{direction}")));
             }
         }
     }

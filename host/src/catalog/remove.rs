@@ -65,7 +65,7 @@ fn hold_below(session: &Session<'_>, node: i64) -> Result<Vec<i64>, Failure> {
     let sql = format!(
         "SELECT n.id FROM nodes n WHERE n.id IN (SELECT descendant FROM nodes_closure WHERE ancestor = ?1) \
          ORDER BY n.id{}",
-        session.dialect().hold()
+        session.dialect().hold_alone()
     );
     let mut known = 0;
     loop {

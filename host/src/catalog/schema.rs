@@ -4,7 +4,10 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
+use super::address::without_password;
+use super::admin::is_upgradable;
 use super::failure::{Failure, database};
+use super::postgres::Pool;
 use super::session::Session;
 use super::{CatalogError, Result};
 
@@ -42,16 +45,19 @@ const OLDER_REVISIONS: [&str; 27] = [
     "6825c778aa3c",
 ];
 
-/// Refuses a file whose schema is not the one we know.
+/// Refuses a database whose schema is not the one we know.
 ///
 /// # Errors
 /// `Missing`, `Outdated` or `Unrecognized`, each with what to do.
 pub(super) fn check(session: &Session<'_>, uri: &str) -> Result<()> {
     let revision = revision(session).map_err(|failure| failure.into_error("reading its revision"))?;
-    let uri = uri.to_owned();
+    let uri = without_password(uri);
     match revision {
         Some(revision) if revision == REQUIRED_REVISION => Ok(()),
-        Some(revision) if OLDER_REVISIONS.contains(&revision.as_str()) => {
+        Some(revision) if is_upgradable(&revision) => {
+            Err(CatalogError::Upgradable { uri, revision, required: REQUIRED_REVISION })
+        }
+        Some(revision) if is_older(&revision) => {
             Err(CatalogError::Outdated { uri, revision, required: REQUIRED_REVISION })
         }
         Some(revision) => Err(CatalogError::Unrecognized { uri, revision, required: REQUIRED_REVISION }),
@@ -59,19 +65,37 @@ pub(super) fn check(session: &Session<'_>, uri: &str) -> Result<()> {
     }
 }
 
+/// Whether it is one of Tiled's earlier schemas.
+pub(super) fn is_older(revision: &str) -> bool {
+    OLDER_REVISIONS.contains(&revision)
+}
+
 /// What the database is stamped with, if it is.
-fn revision(session: &Session<'_>) -> Result<Option<String>, Failure> {
-    let stamped =
-        session.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'alembic_version'", &[])?;
-    if stamped == Some(0) {
+pub(super) fn revision(session: &Session<'_>) -> Result<Option<String>, Failure> {
+    let stamped = session.dialect().is_stamped();
+    if session.integer(stamped, &[])? == Some(0) {
         return Ok(None);
     }
     let found = session.rows("SELECT version_num FROM alembic_version", &[], |row| row.string(0))?;
     Ok(Some(found.join(", ")).filter(|revision| !revision.is_empty()))
 }
 
-/// Makes the tables of a new catalog in `path`, an empty or absent file. One of ours keeps a write-ahead log.
-pub(super) fn create(path: &Path) -> Result<()> {
+/// Makes the tables of a new catalog in a PostgreSQL database, unless one is there. Says whether it made them.
+pub(super) fn create_in(pool: &Pool) -> Result<bool, Failure> {
+    pool.write(&mut |session| {
+        // Another process may be making it; the number is our own.
+        session.rows("SELECT 1 FROM pg_advisory_xact_lock(6074021917)", &[], |_| Ok(()))?;
+        if revision(session)?.is_some() {
+            return Ok(false);
+        }
+        session.script(include_str!("schema_postgres.sql"))?;
+        Ok(true)
+    })
+}
+
+/// Makes the tables of a new catalog in `path`, an empty or absent file, and says whether it did. One of ours keeps
+/// a write-ahead log.
+pub(super) fn create(path: &Path) -> Result<bool> {
     let doing = "creating it";
     let mut connection = Connection::open(path).map_err(|error| database(doing, error))?;
     let make = |connection: &mut Connection| {
@@ -84,7 +108,8 @@ pub(super) fn create(path: &Path) -> Result<()> {
         if tables == 0 {
             transaction.execute_batch(include_str!("schema.sql"))?;
         }
-        transaction.commit()
+        transaction.commit()?;
+        Ok(tables == 0)
     };
     make(&mut connection).map_err(|error| database(doing, error))
 }

@@ -42,7 +42,7 @@ pub(super) fn select(sql: &mut Sql, columns: Columns, nodes: &str) {
         }
     }
     let path = "(SELECT p.key AS key FROM nodes_closure c JOIN nodes p ON p.id = c.ancestor \
-                WHERE c.descendant = n.id AND c.depth > 0 AND p.parent IS NOT NULL ORDER BY c.depth DESC)";
+                WHERE c.descendant = n.id AND c.depth > 0 AND p.parent IS NOT NULL ORDER BY c.depth DESC) a";
     let ancestors = if columns.ancestors { d.list_of("key", path) } else { "NULL".to_owned() };
     sql.push(", ").push(&ancestors).push(" FROM ").push(nodes);
     if columns.content != Content::Keys {

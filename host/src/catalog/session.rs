@@ -4,23 +4,28 @@
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params_from_iter};
 
+use super::CatalogError;
 use super::failure::Failure;
+use super::link::{Link, Raw};
 use super::sql::{Dialect, Param};
 
 /// A connection, and how it wants its SQL.
 pub(super) enum Session<'c> {
     Sqlite(&'c Connection, Dialect),
+    Postgres(&'c Link),
 }
 
 /// One row of an answer, its columns counted from 0.
 pub(super) enum Row<'r> {
     Sqlite(&'r rusqlite::Row<'r>),
+    Postgres(&'r tokio_postgres::Row),
 }
 
 impl Session<'_> {
     pub fn dialect(&self) -> Dialect {
         match self {
             Session::Sqlite(_, dialect) => *dialect,
+            Session::Postgres(_) => Dialect::Postgres,
         }
     }
 
@@ -42,6 +47,9 @@ impl Session<'_> {
                 }
                 Ok(found)
             }
+            Session::Postgres(link) => {
+                link.query(sql, params)?.iter().map(|row| read(&Row::Postgres(row))).collect()
+            }
         }
     }
 
@@ -60,6 +68,14 @@ impl Session<'_> {
         Ok(self.first(sql, params, |row| row.opt_int(0))?.flatten())
     }
 
+    /// Runs several statements without parameters.
+    pub fn script(&self, sql: &str) -> Result<(), Failure> {
+        match self {
+            Session::Sqlite(connection, _) => Ok(connection.execute_batch(sql)?),
+            Session::Postgres(link) => link.simple(sql),
+        }
+    }
+
     /// Runs a statement without rows and gives how many it changed.
     pub fn execute(&self, sql: &str, params: &[Param]) -> Result<u64, Failure> {
         match self {
@@ -67,6 +83,7 @@ impl Session<'_> {
                 let changed = connection.prepare_cached(sql)?.execute(params_from_iter(params))?;
                 Ok(changed as u64)
             }
+            Session::Postgres(link) => link.execute(sql, params),
         }
     }
 }
@@ -76,6 +93,7 @@ impl Row<'_> {
     pub fn text(&self, at: usize) -> Result<&str, Failure> {
         match self {
             Row::Sqlite(row) => row.get_ref(at)?.as_str().map_err(|error| mistyped(at, error)),
+            Row::Postgres(row) => Raw::of(row, at)?.ok_or_else(|| null(at))?.text(),
         }
     }
 
@@ -83,6 +101,7 @@ impl Row<'_> {
     pub fn opt_text(&self, at: usize) -> Result<Option<&str>, Failure> {
         match self {
             Row::Sqlite(row) => row.get_ref(at)?.as_str_or_null().map_err(|error| mistyped(at, error)),
+            Row::Postgres(row) => Raw::of(row, at)?.map(|raw| raw.text()).transpose(),
         }
     }
 
@@ -90,6 +109,7 @@ impl Row<'_> {
     pub fn int(&self, at: usize) -> Result<i64, Failure> {
         match self {
             Row::Sqlite(row) => row.get_ref(at)?.as_i64().map_err(|error| mistyped(at, error)),
+            Row::Postgres(row) => Raw::of(row, at)?.ok_or_else(|| null(at))?.int(),
         }
     }
 
@@ -100,6 +120,7 @@ impl Row<'_> {
                 ValueRef::Null => Ok(None),
                 value => value.as_i64().map(Some).map_err(|error| mistyped(at, error)),
             },
+            Row::Postgres(row) => Raw::of(row, at)?.map(|raw| raw.int()).transpose(),
         }
     }
 
@@ -116,4 +137,9 @@ impl Row<'_> {
 fn mistyped(at: usize, error: rusqlite::types::FromSqlError) -> Failure {
     let error = rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Text, Box::new(error));
     Failure::Sql(error)
+}
+
+fn null(at: usize) -> Failure {
+    let source = format!("column {at} is NULL").into();
+    CatalogError::Database { doing: "reading a row", source }.into()
 }

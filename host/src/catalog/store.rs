@@ -2,12 +2,14 @@
 
 use super::connection::Connections;
 use super::failure::Failure;
+use super::postgres::{Pool, blocking};
 use super::session::Session;
 use super::{CatalogError, Result};
 
 /// Where the rows are.
 pub(super) enum Store {
     Sqlite(Connections),
+    Postgres(Box<Pool>),
 }
 
 impl Store {
@@ -19,6 +21,7 @@ impl Store {
     ) -> Result<T> {
         let done = match self {
             Store::Sqlite(connections) => connections.read(false, &mut work),
+            Store::Postgres(pool) => pool.read(false, &mut work),
         };
         done.map_err(|failure| failure.into_error(doing))
     }
@@ -31,6 +34,7 @@ impl Store {
     ) -> Result<T> {
         let done = match self {
             Store::Sqlite(connections) => connections.read(true, &mut work),
+            Store::Postgres(pool) => pool.read(true, &mut work),
         };
         done.map_err(|failure| failure.into_error(doing))
     }
@@ -65,13 +69,18 @@ impl Store {
         work: &mut dyn FnMut(&Session<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         match self {
-            Store::Sqlite(connections) => connections.write(doing, work),
+            // Waits for the disk, and for others.
+            Store::Sqlite(connections) => blocking(|| connections.write(doing, work)),
+            Store::Postgres(pool) => pool.write(work),
         }
     }
 
+    /// A number that is another one after any commit of anybody.
     pub fn generation(&self) -> u64 {
         match self {
             Store::Sqlite(connections) => connections.generation(),
+            // Not to be known now: a number that was hardly given before.
+            Store::Postgres(pool) => pool.generation().unwrap_or_else(|_| rand::random()),
         }
     }
 }

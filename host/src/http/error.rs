@@ -98,6 +98,17 @@ impl From<CatalogError> for HttpError {
                 HttpError::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
                     .with_header(header::RETRY_AFTER, "1")
             }
+            CatalogError::Unavailable { reason } => {
+                tracing::error!("the catalog database cannot be reached: {reason}");
+                HttpError::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "The catalog database cannot be reached now. Try again.",
+                )
+                .with_header(header::RETRY_AFTER, "1")
+            }
+            CatalogError::Unstorable { .. } => {
+                HttpError::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
+            }
             CatalogError::Collision { path } => HttpError::new(StatusCode::CONFLICT, format!("/{path}")),
             CatalogError::NoNode { .. } | CatalogError::NoDataSource { .. } => {
                 HttpError::new(StatusCode::NOT_FOUND, error.to_string())

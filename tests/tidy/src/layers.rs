@@ -37,6 +37,7 @@ const SEAMS: &[(&str, &[&str])] = &[
     ("http_body", &["http"]),
     ("tower_http", &["http"]),
     ("rusqlite", &["catalog"]),
+    ("tokio_postgres", &["catalog"]),
     ("libloading", &["plugin"]),
     ("object", &["plugin"]),
     ("clap", &["cli"]),

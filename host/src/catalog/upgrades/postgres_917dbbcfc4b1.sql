@@ -1,0 +1,6 @@
+-- Renames the table of access grants. As Tiled's own migration 917dbbcfc4b1 does it.
+ALTER TABLE access_tag_principal_scopes_association RENAME TO access_grants;
+ALTER TABLE access_grants RENAME CONSTRAINT access_tag_principal_scopes_association_pkey TO access_grants_pkey;
+ALTER TABLE access_grants RENAME CONSTRAINT fk_access_tag_principal_scopes_association_access_tag TO fk_access_grants_access_tag;
+ALTER TABLE access_grants RENAME CONSTRAINT fk_access_tag_principal_scopes_association_principal TO fk_access_grants_principal;
+ALTER INDEX ix_access_tag_principal_scopes_association_principal_scope RENAME TO ix_access_grants_principal_scope;
