@@ -267,7 +267,8 @@ impl Dialect {
         )
     }
 
-    /// What sorts the values of one rank, by one after the other.
+    /// What sorts the values of one rank, by one after the other: numbers, texts, and all others by the JSON text that
+    /// the database writes (PostgreSQL writes `1e300` in digits).
     pub fn order(self, path: &str) -> Vec<String> {
         match self {
             Dialect::Sqlite { .. } => vec![format!("json_extract(n.metadata, {path})")],

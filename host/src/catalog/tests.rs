@@ -11,6 +11,7 @@ mod admin;
 mod postgres;
 mod random;
 mod server;
+mod speed;
 mod writing;
 
 /// Runs a test on a new catalog in each kind of database.
