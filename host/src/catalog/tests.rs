@@ -25,11 +25,6 @@ fn on_each(test: impl Fn(&Catalog)) {
     }
 }
 
-/// Runs a test on a new SQLite catalog.
-fn on_sqlite(test: impl Fn(&Catalog)) {
-    test(&Catalog::temporary().unwrap());
-}
-
 /// Runs a test on a catalog with the rows that Tiled 0.2.20 made, in each kind of database.
 fn on_each_made_by_tiled(test: impl Fn(&Catalog)) {
     let (directory, uri) = made_by_tiled();

@@ -144,7 +144,7 @@ fn the_database_answers_queries_as_memory_does() {
 
 #[test]
 fn the_database_sorts_as_memory_does() {
-    on_sqlite(|catalog| {
+    on_each(|catalog| {
         let mut dice = Dice(0xbeef);
         let nodes = fill(catalog, &mut dice, true);
         for _ in 0..200 {
