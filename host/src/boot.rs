@@ -10,7 +10,7 @@ use crate::{
     app::{App, AppState},
     auth::{Authenticator, random_key},
     catalog::Catalog,
-    config::{Config, PluginsConfig, TreeConfig},
+    config::{Config, PluginsConfig, TreeArgs, TreeConfig},
     http,
     plugin::Plugins,
     read::{Budget, Readers},
@@ -179,9 +179,28 @@ fn directory(
     plugins: &Arc<Plugins>,
 ) -> Result<Filled, BootError> {
     let catalog = Arc::new(Catalog::temporary().map_err(BootError::of)?);
-    let filler =
-        register::follow(catalog.clone(), folder, tree.args.keep_ext, roots.clone(), plugins.clone());
+    let options = walking(&tree.args)?;
+    let filler = register::follow(
+        catalog.clone(),
+        folder,
+        options,
+        tree.args.watch,
+        roots.clone(),
+        plugins.clone(),
+    );
     Ok((catalog, Some(filler.map_err(BootError::of)?)))
+}
+
+/// How the folder of a tree is walked.
+fn walking(args: &TreeArgs) -> Result<register::Options, BootError> {
+    let rules = args.walkers.iter().map(|rule| rule.parse().map_err(BootError::of));
+    Ok(register::Options {
+        keep_ext: args.keep_ext,
+        include: args.include_ext.clone(),
+        rules: rules.collect::<Result<_, _>>()?,
+        workers: 1,
+        ..register::Options::default()
+    })
 }
 
 fn spec(value: &Value) -> Result<Spec, BootError> {

@@ -10,6 +10,7 @@ mod connection;
 mod distinct;
 mod error;
 mod failure;
+mod files;
 mod functions;
 mod insert;
 mod link;
@@ -38,6 +39,7 @@ use std::path::{Path, PathBuf};
 pub use address::Address;
 pub use admin::{Stamp, Standing};
 pub use error::{CatalogError, Result};
+pub use files::{FileChanges, FileNode, KeyTaken};
 pub use new::{
     AssetDeletion, Created, DataSourceUpdate, DistinctRequest, DistinctResult, DistinctValue, MetadataUpdate,
     NewAsset, NewDataSource, NewNode, Updated,

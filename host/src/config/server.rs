@@ -164,6 +164,12 @@ pub struct TreeArgs {
     pub directory: Option<PathBuf>,
     /// Directory: keys with their suffix.
     pub keep_ext: bool,
+    /// Directory: files that are created, written, renamed or deleted later are registered, too.
+    pub watch: bool,
+    /// Directory: only files with one of these suffixes (`.csv`).
+    pub include_ext: Vec<String>,
+    /// Directory: `PATTERN=skip`, `PATTERN=single` or `PATTERN=sequence`; the first that fits decides.
+    pub walkers: Vec<String>,
 }
 
 /// A text or a list of texts; Tiled takes both.

@@ -1,6 +1,13 @@
 //! What is in a folder, as far as registration may look.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashSet,
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use super::rules::{self, Walk};
+use super::{Left, Options};
 
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,41 +17,73 @@ pub(super) struct Entry {
     /// The last part of it.
     pub name: String,
     pub is_directory: bool,
+    /// What a rule says of it.
+    pub walk: Option<Walk>,
 }
 
 /// What may be registered, and what may not with the reason.
-pub(super) type Listing = (Vec<Entry>, Vec<(PathBuf, String)>);
+pub(super) type Listing = (Vec<Entry>, Vec<Left>);
+
+/// Of which folder, and how.
+pub(super) struct Look<'a> {
+    pub folder: &'a Path,
+    /// The registered folder, as named.
+    pub root: &'a Path,
+    /// The same without links: where links may lead.
+    pub real_root: &'a Path,
+    pub options: &'a Options,
+}
 
 /// The entries of a folder in the order of their names, and those left out with the reason. Hidden ones are skipped
-/// without a word, as are sockets, pipes and devices. `root` is where links may lead, itself without links.
+/// without a word, as are sockets, pipes and devices, and what the options exclude.
 ///
 /// # Errors
 /// When the folder cannot be read.
-pub(super) fn entries(folder: &Path, root: &Path) -> std::io::Result<Listing> {
+pub(super) fn entries(look: &Look<'_>) -> std::io::Result<Listing> {
     let mut found = Vec::new();
     let mut left_out = Vec::new();
-    let here = folder.canonicalize()?;
-    for entry in std::fs::read_dir(folder)? {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(error) => {
-                left_out.push((folder.to_owned(), error.to_string()));
-                continue;
-            }
-        };
-        let path = entry.path();
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with('.') {
-            continue;
-        }
-        match kind(&path, &here, root) {
-            Ok(Some(is_directory)) => found.push(Entry { path, name, is_directory }),
-            Ok(None) => {}
-            Err(reason) => left_out.push((path, reason)),
+    let here = look.folder.canonicalize()?;
+    for entry in std::fs::read_dir(look.folder)? {
+        match entry {
+            Ok(entry) => see(look, &here, entry.file_name(), &mut found, &mut left_out),
+            Err(error) => left_out.push(Left::failed(look.folder, error)),
         }
     }
     found.sort_by(|a, b| a.path.cmp(&b.path));
     Ok((found, left_out))
+}
+
+/// As [`entries`], of these names only; those that are not there are missing from it.
+pub(super) fn entries_named(look: &Look<'_>, names: &HashSet<OsString>) -> std::io::Result<Listing> {
+    let mut found = Vec::new();
+    let mut left_out = Vec::new();
+    let here = look.folder.canonicalize()?;
+    for name in names {
+        if look.folder.join(name).symlink_metadata().is_ok() {
+            see(look, &here, name.clone(), &mut found, &mut left_out);
+        }
+    }
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok((found, left_out))
+}
+
+fn see(look: &Look<'_>, here: &Path, name: OsString, found: &mut Vec<Entry>, left_out: &mut Vec<Left>) {
+    let path = look.folder.join(&name);
+    let name = name.to_string_lossy().into_owned();
+    if name.starts_with('.') {
+        return;
+    }
+    let walk = rules::walk(&look.options.rules, &path, look.root);
+    if walk == Some(Walk::Skip) {
+        return;
+    }
+    match kind(&path, here, look.real_root) {
+        Ok(Some(is_directory)) if is_directory || look.options.includes(&path) => {
+            found.push(Entry { path, name, is_directory, walk });
+        }
+        Ok(_) => {}
+        Err(reason) => left_out.push(Left::failed(&path, reason)),
+    }
 }
 
 /// Whether it is a directory; `None` for what is neither that nor a file.

@@ -24,6 +24,8 @@ pub struct Identified {
     pub mimetype: String,
     /// The type under which numbered files of this type are opened together.
     pub sequence: Option<String>,
+    /// Whether numbered files of this type are one array unless a rule says otherwise.
+    pub is_frame: bool,
 }
 
 /// Whether Tiled registers even a single file of this type as a list of one, so that its adapter finds it there.

@@ -1,24 +1,38 @@
 //! Registration: from a folder to rows of a catalog, with the rules of Tiled's walker. Takes a folder, a catalog and
 //! something that knows file types; gives nodes, and a list of what was left out and why. Folders are filled when
-//! somebody asks for them, the rest in the background. Never reads values, never follows links out of the folder, and
-//! no file stops it.
+//! somebody asks for them, the rest in the background. Files that have not changed are not opened again, those that
+//! have keep their node. Never reads values, never follows links out of the folder, and no file stops it.
 
+mod commit;
 mod folder;
+mod follow;
+mod gather;
 mod identify;
 mod keys;
 mod nodes;
+mod options;
 mod parallel;
 mod plugins;
+mod prune;
 mod registrar;
+mod rules;
 mod sequence;
+mod stamp;
+mod state;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::{path::Path, sync::Arc};
 
+use options::Left;
+use watch::Watches;
+
 pub use identify::{Identified, Identify};
+pub use options::{Options, Problem, Summary};
 pub use plugins::PluginIdentify;
-pub use registrar::{Options, Problem, Registrar, Summary};
+pub use registrar::Registrar;
+pub use rules::{Rule, Walk};
 
 use crate::{
     catalog::{Catalog, ROOT},
@@ -27,20 +41,48 @@ use crate::{
     tree::Filler,
 };
 
-/// Registers a folder in an empty catalog while it is looked at, and meanwhile in the background.
+impl Registrar {
+    /// As [`Registrar::new`], for [`Registrar::run_and_watch`].
+    ///
+    /// # Errors
+    /// As there; also when it is no folder, or the system does not tell of changes.
+    pub fn watching(
+        catalog: Arc<Catalog>,
+        parent: i64,
+        folder: &Path,
+        options: Options,
+        identify: Arc<dyn Identify>,
+    ) -> Result<Self, String> {
+        if !folder.is_dir() {
+            return Err(format!("{}: only folders can be watched", folder.display()));
+        }
+        let watches = Watches::new().map_err(|error| {
+            format!("cannot watch folders: {error}; raise the limit (sysctl fs.inotify.max_user_instances)")
+        })?;
+        let options = Options { prune: true, ..options };
+        Self::prepare(catalog, parent, folder, options, identify, Some(watches))
+    }
+}
+
+/// Registers a folder in an empty catalog while it is looked at, and meanwhile in the background; with `watch` also
+/// what changes later.
 ///
 /// # Errors
 /// When the folder cannot be read.
 pub fn follow(
     catalog: Arc<Catalog>,
     folder: &Path,
-    keep_ext: bool,
+    options: Options,
+    watch: bool,
     roots: Roots,
     plugins: Arc<Plugins>,
 ) -> Result<Arc<dyn Filler>, String> {
     let identify = Arc::new(PluginIdentify::new(plugins, roots));
-    let options = Options { keep_ext, ..Options::default() };
-    let registrar = Registrar::new(catalog, ROOT, folder, options, identify)?;
+    let registrar = if watch {
+        Registrar::watching(catalog, ROOT, folder, options, identify)?
+    } else {
+        Registrar::new(catalog, ROOT, folder, options, identify)?
+    };
     Ok(Arc::new(Following::start(registrar)))
 }
 
@@ -52,8 +94,11 @@ impl Following {
         let registrar = Arc::new(registrar);
         let worker = registrar.clone();
         let run = move || {
-            let summary = worker.run();
-            tracing::info!("registered {} nodes, left out {} files", summary.nodes, summary.problems);
+            worker.run_and_watch(|registrar| {
+                let summary = registrar.summary();
+                let left_out = summary.problems + summary.unknown;
+                tracing::info!("registered {} nodes, left out {left_out} files", summary.nodes);
+            });
         };
         if let Err(error) = std::thread::Builder::new().name("register".into()).spawn(run) {
             tracing::warn!("folders are registered only when they are asked for: {error}");

@@ -7,10 +7,12 @@ use std::sync::{
 
 /// Opening files waits for disks: a few more than there are cores, but not many.
 const THREADS_MAX: usize = 4;
+/// A thread is worth it for so many items.
+const ITEMS_PER_THREAD: usize = 4;
 
 /// `f` of every item, in the order of the items.
 pub(super) fn map<T: Sync, R: Send>(items: &[T], f: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let threads = THREADS_MAX.min(items.len());
+    let threads = THREADS_MAX.min(items.len().div_ceil(ITEMS_PER_THREAD));
     if threads <= 1 {
         return items.iter().map(f).collect();
     }

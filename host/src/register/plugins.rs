@@ -33,7 +33,7 @@ impl PluginIdentify {
     }
 
     fn open(&self, mimetype: &str, paths: &[PathBuf]) -> Result<Description> {
-        let is_directory = paths.first().is_some_and(|path| path.is_dir());
+        let is_directory = matches!(paths, [only] if only.is_dir());
         let reader = self
             .plugins
             .reader_for_kind(mimetype, is_directory)
@@ -78,8 +78,11 @@ impl Identify for PluginIdentify {
             Some((source, head))
         };
         let (mimetype, reader) = self.plugins.reader_for_file(path, head)?;
-        let sequence = reader.sequence.clone().filter(|_| is_frame(&mimetype));
-        Some(Identified { mimetype, sequence })
+        let is_frame = is_frame(&mimetype);
+        // Tiled opens several tables under the type of one.
+        let of_tables = || super::identify::takes_list(&mimetype).then(|| mimetype.clone());
+        let sequence = of_tables().or_else(|| reader.sequence.clone());
+        Some(Identified { mimetype, sequence, is_frame })
     }
 
     fn describe(&self, mimetype: &str, paths: &[PathBuf]) -> std::result::Result<Description, String> {

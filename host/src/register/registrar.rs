@@ -1,80 +1,44 @@
 //! Filling a catalog from a folder, each folder once: when somebody asks for it, or when its turn comes.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
     path::{Path, PathBuf},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::{Duration, Instant},
 };
 
-use super::{Identify, folder, keys::Keys, nodes};
-use crate::catalog::{Catalog, Content, NewNode, PageRequest, Start};
+use super::{
+    Identify, Left, Options, Problem, Summary, commit,
+    folder::{self, Entry, Look},
+    gather::{Found, Gather},
+    prune,
+    state::{Batch, Stage, State},
+    watch::Watches,
+};
+use crate::catalog::Catalog;
 
-/// Reasons kept for a look; all are logged.
-const PROBLEMS_MAX: usize = 10_000;
-const PAGE: u64 = 10_000;
-
-/// How to register.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Options {
-    /// Keys are whole file names.
-    pub keep_ext: bool,
-    /// First takes the children that are there already out of the catalog.
-    pub overwrite: bool,
-}
-
-/// A file that is not in the catalog, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// The file.
-    pub path: PathBuf,
-    /// In words.
-    pub reason: String,
-}
-
-/// What became of a folder.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// Made, folders included.
-    pub nodes: u64,
-    /// Files and folders left out.
-    pub problems: u64,
-}
+/// Rows put into the catalog in one transaction, more or less, and the most that wait for it.
+const ROWS: usize = 2000;
+const ROWS_WAITING_MAX: usize = 10 * ROWS;
+/// What was found is in the catalog after so long, however little it is.
+const COMMIT_AFTER: Duration = Duration::from_millis(500);
 
 /// Registers one folder and all below it.
 pub struct Registrar {
-    catalog: Arc<Catalog>,
-    identify: Arc<dyn Identify>,
-    options: Options,
-    /// Without links: where links may lead.
-    root: PathBuf,
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) identify: Arc<dyn Identify>,
+    pub(super) options: Options,
+    /// As named, and without links: where links may lead.
+    pub(super) root: PathBuf,
+    pub(super) real_root: PathBuf,
+    /// Where there is something to hear from, where changes are followed.
+    pub(super) watches: Option<Watches>,
     state: Mutex<State>,
-    done: Condvar,
+    changed: Condvar,
     all_done: AtomicBool,
     stopped: AtomicBool,
-}
-
-#[derive(Default)]
-struct State {
-    /// By the keys that lead to the folder.
-    folders: BTreeMap<Vec<String>, Stage>,
-    /// Those not begun, in the order in which they were found.
-    queue: VecDeque<Vec<String>>,
-    /// Those being registered.
-    busy: usize,
-    /// Those not done.
-    open: usize,
-    summary: Summary,
-    problems: Vec<Problem>,
-}
-
-enum Stage {
-    /// The folder's node and path.
-    Waiting(i64, PathBuf),
-    Busy,
-    Done,
 }
 
 impl Registrar {
@@ -90,39 +54,49 @@ impl Registrar {
         options: Options,
         identify: Arc<dyn Identify>,
     ) -> Result<Self, String> {
+        Self::prepare(catalog, parent, folder, options, identify, None)
+    }
+
+    pub(super) fn prepare(
+        catalog: Arc<Catalog>,
+        parent: i64,
+        folder: &Path,
+        options: Options,
+        identify: Arc<dyn Identify>,
+        watches: Option<Watches>,
+    ) -> Result<Self, String> {
         let named = |error: &dyn std::fmt::Display| format!("{}: {error}", folder.display());
-        let path = std::path::absolute(folder).map_err(|e| named(&e))?;
-        let root = path.canonicalize().map_err(|e| named(&e))?;
+        let root = std::path::absolute(folder).map_err(|e| named(&e))?;
+        let real_root = root.canonicalize().map_err(|e| named(&e))?;
         if options.overwrite {
-            clear(&catalog, parent).map_err(|e| named(&e))?;
+            prune::clear(&catalog, parent).map_err(|e| named(&e))?;
         }
-        let is_directory = root.is_dir();
-        let mut state = State::default();
-        if !is_directory || identify.identify(&path, true).is_some() {
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            let taken = taken(&catalog, parent).map_err(|e| named(&e))?;
-            let entry = folder::Entry { path, name, is_directory };
-            let found = nodes::of(vec![entry], &*identify, Keys::new(options.keep_ext, taken));
-            catalog.insert_many(parent, &found.nodes).map_err(|e| named(&e))?;
-            state.summary.nodes = found.nodes.len() as u64;
-            state.note(found.left_out);
-        } else {
-            std::fs::read_dir(&path).map_err(|e| named(&e))?;
-            state.folders.insert(Vec::new(), Stage::Waiting(parent, path));
-            state.queue.push_back(Vec::new());
-            state.open = 1;
-        }
-        let all_done = AtomicBool::new(state.queue.is_empty());
-        Ok(Registrar {
+        let is_directory = real_root.is_dir();
+        let state = State { paths: watches.is_some().then(Default::default), ..State::default() };
+        let registrar = Registrar {
             catalog,
             identify,
             options,
             root,
+            real_root,
+            watches,
             state: Mutex::new(state),
-            done: Condvar::new(),
-            all_done,
+            changed: Condvar::new(),
+            all_done: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
-        })
+        };
+        if is_directory && registrar.identify.identify(&registrar.root, true).is_none() {
+            std::fs::read_dir(&registrar.root).map_err(|e| named(&e))?;
+            let fresh = registrar.catalog.count(parent).map_err(|e| named(&e))? == 0;
+            registrar.lock().enter(Vec::new(), parent, registrar.root.clone(), fresh);
+        } else {
+            let name = registrar.root.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let entry = Entry { path: registrar.root.clone(), name, is_directory, walk: None };
+            registrar.look_at(&[], parent, false, vec![entry]).map_err(|e| named(&e))?;
+            registrar.flush_all();
+            registrar.all_done.store(true, Ordering::Release);
+        }
+        Ok(registrar)
     }
 
     /// Whether a folder on the way to these keys, the last included, is not registered yet. Costs nothing once all is.
@@ -134,9 +108,9 @@ impl Registrar {
         let mut path = Vec::with_capacity(keys.len());
         let mut keys = keys.iter();
         loop {
-            match state.folders.get(&path) {
+            match state.folders.get(&path).map(|folder| folder.stage) {
                 Some(Stage::Done) => {}
-                Some(Stage::Waiting(..) | Stage::Busy) => return true,
+                Some(Stage::Waiting | Stage::Busy) => return true,
                 None => return false,
             }
             let Some(key) = keys.next() else { return false };
@@ -157,30 +131,24 @@ impl Registrar {
 
     /// Registers everything that nobody asked for, until all is done or [`Registrar::stop`] is called.
     pub fn run(&self) -> Summary {
-        while !self.stopped.load(Ordering::Acquire) {
-            let next = self.lock().queue.pop_front();
-            match next {
-                Some(path) => {
-                    self.ensure_one(&path);
-                }
-                // Those that others are at may still find folders.
-                None => {
-                    let mut state = self.lock();
-                    if state.busy == 0 && state.queue.is_empty() {
-                        break;
-                    }
-                    while state.busy > 0 && state.queue.is_empty() {
-                        state = self.done.wait(state).unwrap_or_else(PoisonError::into_inner);
-                    }
-                }
+        std::thread::scope(|scope| {
+            for _ in 1..self.options.workers.max(1) {
+                scope.spawn(|| self.work());
             }
-        }
-        self.lock().summary
+            self.work();
+        });
+        self.flush_all();
+        self.summary()
     }
 
     /// Makes [`Registrar::run`] end after the folder it is at.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
+        self.changed.notify_all();
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
     }
 
     /// What was left out so far, up to some thousands.
@@ -190,124 +158,197 @@ impl Registrar {
 
     /// What was done so far.
     pub fn summary(&self) -> Summary {
-        self.lock().summary
+        self.lock().summary.clone()
+    }
+
+    fn work(&self) {
+        let mut state = self.lock();
+        while !self.is_stopped() {
+            let is_due = state.pending_rows >= ROWS
+                || state.queue.is_empty()
+                || state.last_commit.is_none_or(|last| last.elapsed() > COMMIT_AFTER);
+            if is_due && !state.pending.is_empty() && !state.is_committing {
+                state = self.flush(state);
+            } else if state.pending_rows < ROWS_WAITING_MAX && !state.queue.is_empty() {
+                if let Some(keys) = state.queue.pop_front() {
+                    drop(state);
+                    self.fill(&keys);
+                    state = self.lock();
+                }
+            } else if state.busy == 0 && !state.is_committing && state.pending.is_empty() {
+                return;
+            } else {
+                // Those that others are at may still find folders.
+                state = self.wait(state);
+            }
+        }
     }
 
     /// False when there is no such folder.
     fn ensure_one(&self, path: &[String]) -> bool {
-        let (node, folder) = {
-            let mut state = self.lock();
-            loop {
-                match state.folders.get_mut(path) {
-                    None => return false,
-                    Some(Stage::Done) => return true,
-                    Some(Stage::Busy) => {
-                        state = self.done.wait(state).unwrap_or_else(PoisonError::into_inner)
-                    }
-                    Some(stage @ Stage::Waiting(..)) => {
-                        let Stage::Waiting(node, folder) = std::mem::replace(stage, Stage::Busy) else {
-                            return true;
-                        };
-                        state.busy += 1;
-                        break (node, folder);
-                    }
-                }
-            }
-        };
-        // Whatever happens, the others must not wait for ever.
-        let _finish = Finish { registrar: self, path };
-        self.fill(path, node, &folder);
-        true
-    }
-
-    fn fill(&self, path: &[String], node: i64, folder: &Path) {
-        let (entries, mut left_out) = match folder::entries(folder, &self.root) {
-            Ok(entries) => entries,
-            Err(error) => return self.lock().note(vec![(folder.to_owned(), error.to_string())]),
-        };
-        // Only where the catalog was not empty, or another process writes to it, is anything there already.
-        let taken = match taken(&self.catalog, node) {
-            Ok(taken) => taken,
-            Err(error) => return self.lock().note(vec![(folder.to_owned(), error.to_string())]),
-        };
-        let mut found = nodes::of(entries, &*self.identify, Keys::new(self.options.keep_ext, taken));
-        left_out.append(&mut found.left_out);
-        let mut rows = found.nodes;
-        let data = rows.len();
-        rows.extend(found.folders.iter().map(|(key, _)| NewNode::container(key)));
-        let ids = match self.catalog.insert_many(node, &rows) {
-            Ok(ids) => ids,
-            Err(error) => {
-                left_out.push((folder.to_owned(), error.to_string()));
-                return self.lock().note(left_out);
-            }
-        };
         let mut state = self.lock();
-        state.summary.nodes += ids.len() as u64;
-        state.note(left_out);
-        for ((key, below), id) in found.folders.into_iter().zip(ids.into_iter().skip(data)) {
-            let keys: Vec<String> = path.iter().cloned().chain([key]).collect();
-            state.folders.insert(keys.clone(), Stage::Waiting(id, below));
-            state.queue.push_back(keys);
-            state.open += 1;
+        loop {
+            match state.folders.get(path).map(|folder| folder.stage) {
+                None => return false,
+                Some(Stage::Done) => return true,
+                Some(Stage::Waiting) => {
+                    drop(state);
+                    self.fill(path);
+                    state = self.lock();
+                }
+                Some(Stage::Busy) if !state.pending.is_empty() && !state.is_committing => {
+                    state = self.flush(state);
+                }
+                Some(Stage::Busy) => state = self.wait(state),
+            }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    /// Looks at a folder if nobody else does.
+    fn fill(&self, keys: &[String]) {
+        let (node, path, fresh) = {
+            let mut state = self.lock();
+            let Some(folder) = state.folders.get_mut(keys) else { return };
+            if folder.stage != Stage::Waiting {
+                return;
+            }
+            folder.stage = Stage::Busy;
+            let known = (folder.node, folder.path.clone(), folder.fresh);
+            state.busy += 1;
+            known
+        };
+        // Whatever happens, the others must not wait for ever.
+        let _end = End { registrar: self, keys, path: &path };
+        if let Some(watches) = &self.watches {
+            watches.add(&path);
+        }
+        let (entries, left_out) = match folder::entries(&self.look(&path)) {
+            Ok(entries) => entries,
+            Err(error) => return self.lock().note(vec![Left::failed(&path, error)]),
+        };
+        self.lock().note(left_out);
+        if self.options.prune && !fresh {
+            match prune::gone(&self.catalog, node, &path, &entries) {
+                Ok(gone) => self.take_out(keys, node, &path, gone),
+                Err(error) => self.lock().note(vec![Left::unwritten(&path, error)]),
+            }
+        }
+        if let Err(error) = self.look_at(keys, node, fresh, entries) {
+            self.lock().note(vec![Left::unwritten(&path, error)]);
+        }
+    }
+
+    /// Finds out what to do for some entries of a folder, and lets it wait for the catalog.
+    pub(super) fn look_at(
+        &self,
+        keys: &[String],
+        parent: i64,
+        fresh: bool,
+        entries: Vec<Entry>,
+    ) -> crate::catalog::Result<()> {
+        let folder = entries.first().and_then(|entry| entry.path.parent()).unwrap_or(&self.root).to_owned();
+        if let Some(watches) = &self.watches {
+            let stores = entries.iter().filter(|entry| entry.is_directory);
+            let stores = stores.filter(|entry| self.identify.identify(&entry.path, true).is_some());
+            stores.for_each(|entry| watches.add_store(&entry.path));
+        }
+        let emit = |found: Found| {
+            self.push(Batch { keys: keys.to_vec(), folder: folder.clone(), found, last: false });
+        };
+        let (catalog, identify, options) = (&*self.catalog, &*self.identify, &self.options);
+        Gather { catalog, identify, options, parent, fresh, emit: &emit }.gather(entries)
+    }
+
+    pub(super) fn take_out(&self, keys: &[String], parent: i64, folder: &Path, gone: Vec<i64>) {
+        if !gone.is_empty() {
+            let mut found = Found::default();
+            found.changes.parent = parent;
+            found.changes.gone = gone;
+            self.push(Batch { keys: keys.to_vec(), folder: folder.to_owned(), found, last: false });
+        }
+    }
+
+    pub(super) fn look<'a>(&'a self, folder: &'a Path) -> Look<'a> {
+        Look { folder, root: &self.root, real_root: &self.real_root, options: &self.options }
+    }
+
+    fn push(&self, batch: Batch) {
+        let mut state = self.lock();
+        state.pending_rows += batch.rows();
+        state.pending.push(batch);
+        self.changed.notify_all();
+        while state.pending_rows >= ROWS_WAITING_MAX {
+            state = if state.is_committing { self.wait(state) } else { self.flush(state) };
+        }
+    }
+
+    /// Puts into the catalog what waits for it now.
+    pub(super) fn flush_all(&self) {
+        drop(self.flush(self.lock()));
+    }
+
+    /// Puts into the catalog what waits for it.
+    fn flush<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        while state.is_committing {
+            state = self.wait(state);
+        }
+        let mut batches = std::mem::take(&mut state.pending);
+        if batches.is_empty() {
+            return state;
+        }
+        state.pending_rows = 0;
+        state.is_committing = true;
+        drop(state);
+        let committing = Committing(self);
+        let made = commit::commit(&self.catalog, &mut batches, self.options.keep_ext);
+        let mut state = self.lock();
+        for (batch, made) in batches.into_iter().zip(made) {
+            state.settle(batch, made);
+        }
+        if state.open == 0 {
+            self.all_done.store(true, Ordering::Release);
+        }
+        drop(state);
+        drop(committing);
+        self.lock()
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        self.changed.wait_timeout(state, COMMIT_AFTER).unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    fn note(&mut self, left_out: Vec<(PathBuf, String)>) {
-        for (path, reason) in left_out {
-            tracing::warn!("left out {}: {reason}", path.display());
-            self.summary.problems += 1;
-            if self.problems.len() < PROBLEMS_MAX {
-                self.problems.push(Problem { path, reason });
-            }
-        }
+/// Ends a commit, also when it panicked.
+struct Committing<'a>(&'a Registrar);
+
+impl Drop for Committing<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.is_committing = false;
+        state.last_commit = Some(Instant::now());
+        self.0.changed.notify_all();
     }
 }
 
-/// Marks a folder done, also when registering it panicked.
-struct Finish<'a> {
+/// Marks a folder as looked at, also when that panicked.
+struct End<'a> {
     registrar: &'a Registrar,
-    path: &'a [String],
+    keys: &'a [String],
+    path: &'a Path,
 }
 
-impl Drop for Finish<'_> {
+impl Drop for End<'_> {
     fn drop(&mut self) {
         let mut state = self.registrar.lock();
-        state.folders.insert(self.path.to_vec(), Stage::Done);
         state.busy -= 1;
-        state.open -= 1;
-        if state.open == 0 {
-            self.registrar.all_done.store(true, Ordering::Release);
-        }
-        self.registrar.done.notify_all();
-    }
-}
-
-/// The keys of the children that a node has.
-fn taken(catalog: &Catalog, node: i64) -> crate::catalog::Result<Vec<String>> {
-    Ok(children(catalog, node)?.into_iter().map(|(_, key)| key).collect())
-}
-
-fn clear(catalog: &Catalog, node: i64) -> crate::catalog::Result<()> {
-    let ids: Vec<i64> = children(catalog, node)?.into_iter().map(|(id, _)| id).collect();
-    if ids.is_empty() { Ok(()) } else { catalog.remove(&ids) }
-}
-
-fn children(catalog: &Catalog, node: i64) -> crate::catalog::Result<Vec<(i64, String)>> {
-    let mut found = Vec::new();
-    let mut request = PageRequest { limit: PAGE, content: Content::Keys, ..PageRequest::default() };
-    loop {
-        let page = catalog.page(node, &request)?;
-        found.extend(page.rows.into_iter().map(|row| (row.id, row.key)));
-        match page.next_cursor {
-            Some(cursor) => request.start = Start::Cursor(cursor),
-            None => return Ok(found),
-        }
+        let (keys, folder) = (self.keys.to_vec(), self.path.to_owned());
+        let batch = Batch { keys, folder, found: Found::default(), last: true };
+        state.pending_rows += batch.rows();
+        state.pending.push(batch);
+        self.registrar.changed.notify_all();
     }
 }
