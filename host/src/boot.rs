@@ -1,10 +1,14 @@
 //! From a configuration to a server: all wiring, once.
 
+mod registration;
+
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use axum::Router;
 use serde_json::Value;
 use tiled_plugin_api::model::Spec;
+
+pub use registration::Registration;
 
 use crate::{
     app::{App, AppState},

@@ -200,6 +200,8 @@ fn open(path: &Path, owned: bool) -> rusqlite::Result<Connection> {
     connection.busy_timeout(Duration::from_secs(BUSY_TIMEOUT_S))?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "cache_size", CACHE_KIB)?;
+    // Statements with triggers keep a journal of their own: in a file, it would be most of what is written.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     // Flushes at every commit; EXTRA also the removal of the journal in the modes that have one.
     connection.pragma_update(None, "synchronous", if owned { "OFF" } else { "EXTRA" })?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);

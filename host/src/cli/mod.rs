@@ -1,11 +1,16 @@
 //! The command line: one sub-command per file.
 
+mod catalog;
+mod options;
 mod plugin;
+mod register;
 mod serve;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
+
+use options::{ServeOptions, WalkOptions};
 
 /// Search and sliced access to scientific data over HTTP, with every format a plugin. Speaks Tiled's protocol.
 #[derive(Parser)]
@@ -20,9 +25,14 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve a folder, or a demonstration.
+    /// Serve a catalog, a folder, or a demonstration.
     #[command(subcommand)]
     Serve(Serve),
+    /// Register files and folders in a catalog.
+    Register(register::RegisterOptions),
+    /// Manage a catalog of data to be served.
+    #[command(subcommand)]
+    Catalog(catalog::CatalogCommand),
     /// Write example files of every format into a folder.
     GenerateExampleData {
         /// Made when it is not there.
@@ -43,10 +53,11 @@ enum Serve {
         directory: PathBuf,
         #[command(flatten)]
         options: ServeOptions,
-        /// Keep file name suffixes in keys.
-        #[arg(long)]
-        keep_ext: bool,
+        #[command(flatten)]
+        walk: WalkOptions,
     },
+    /// Serve a catalog.
+    Catalog(serve::CatalogOptions),
     /// Serve example files from a temporary folder.
     Demo {
         #[command(flatten)]
@@ -57,25 +68,6 @@ enum Serve {
         /// The file.
         file: PathBuf,
     },
-}
-
-#[derive(Args)]
-struct ServeOptions {
-    /// Let anyone read.
-    #[arg(long)]
-    public: bool,
-    /// The key that may do everything; made up and printed when absent.
-    #[arg(long, env = "TILED_SINGLE_USER_API_KEY", hide_env_values = true)]
-    api_key: Option<String>,
-    /// The address to listen on.
-    #[arg(long, default_value = "127.0.0.1")]
-    host: String,
-    /// The port to listen on; 0 for any that is free.
-    #[arg(long, default_value_t = 8000)]
-    port: u16,
-    /// Where the plugins are.
-    #[arg(long, value_name = "DIR")]
-    plugins: Option<PathBuf>,
 }
 
 /// Runs the command line of this process.
@@ -91,9 +83,12 @@ pub fn run() -> ExitCode {
             }
         },
         Some(Command::Serve(Serve::Config { file })) => serve::config(&file),
-        Some(Command::Serve(Serve::Directory { directory, options, keep_ext })) => {
-            serve::directory(&directory, &options, keep_ext)
+        Some(Command::Serve(Serve::Directory { directory, options, walk })) => {
+            serve::directory(&directory, &options, &walk)
         }
+        Some(Command::Serve(Serve::Catalog(options))) => serve::catalog(&options),
+        Some(Command::Register(options)) => register::run(&options),
+        Some(Command::Catalog(command)) => catalog::run(command),
         Some(Command::Serve(Serve::Demo { options })) => serve::demo(&options),
         Some(Command::GenerateExampleData { directory, plugins }) => {
             crate::example::generate(&directory, plugins.as_deref()).map_err(anyhow::Error::from)

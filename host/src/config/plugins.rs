@@ -66,6 +66,10 @@ pub struct PluginsSection {
     pub defaults: PluginDefaults,
     /// Bytes of decoded chunks kept for plugins that ask for it, all together.
     pub cache_bytes: u64,
+    /// Loads libraries where they are, without a private copy, but for those that are pinned; not a key. For programs
+    /// that soon end: overwriting a library that is in use may kill them.
+    #[serde(skip)]
+    pub in_place: bool,
     /// A plugin that panics this often within a minute is not called any more until the server starts again; 0: never.
     pub quarantine_after_panics: u32,
 }
@@ -81,6 +85,7 @@ impl Default for PluginsSection {
             discover: true,
             on_error: OnError::Fail,
             state_dir: None,
+            in_place: false,
             defaults: PluginDefaults::default(),
             cache_bytes: CACHE_BYTES,
             quarantine_after_panics: QUARANTINE_AFTER_PANICS,

@@ -74,6 +74,7 @@ fn is_open_to_all(meta: &Metadata) -> bool {
 /// What all plugins of a server share.
 pub(super) struct Common<'a> {
     pub(super) state_dir: Option<PathBuf>,
+    pub(super) in_place: bool,
     pub(super) host: &'a dyn Fn(&str) -> Host,
     pub(super) group: &'a mut dyn FnMut(&str) -> Arc<Mutex<()>>,
     pub(super) quarantine_after_panics: u32,
@@ -90,7 +91,11 @@ pub(super) fn load(
     common: &mut Common<'_>,
 ) -> Result<LoadedPlugin, Refusal> {
     let Candidate { path, descriptor } = candidate;
-    let staged = stage(path, common.state_dir.as_deref(), pin)?;
+    let staged = if common.in_place && pin.is_none() {
+        Staged { path: path.clone(), _temporary: None }
+    } else {
+        stage(path, common.state_dir.as_deref(), pin)?
+    };
     // The copy is what will be loaded: the original may have been half-copied, or changed since.
     match inspect(&staged.path)
         .map_err(|refusal| Refusal { subject: path.display().to_string(), ..refusal })?

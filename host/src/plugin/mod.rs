@@ -72,6 +72,7 @@ impl Plugins {
         let mut groups: HashMap<String, Arc<Mutex<()>>> = HashMap::new();
         let mut common = Common {
             state_dir: config.plugins.state_dir.as_deref().map(|path| config.resolve(path)),
+            in_place: config.plugins.in_place,
             host: &host,
             group: &mut |name| groups.entry(name.to_owned()).or_default().clone(),
             quarantine_after_panics: config.plugins.quarantine_after_panics,

@@ -87,7 +87,13 @@ pub fn follow(
 }
 
 /// A registrar with a thread that goes on with what nobody has asked for yet; it ends with this.
-struct Following(Arc<Registrar>);
+struct Following {
+    registrar: Arc<Registrar>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+/// The thread gets so long at the end, so that a temporary catalog is not in use when it is removed.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
 
 impl Following {
     fn start(registrar: Registrar) -> Self {
@@ -100,26 +106,33 @@ impl Following {
                 tracing::info!("registered {} nodes, left out {left_out} files", summary.nodes);
             });
         };
-        if let Err(error) = std::thread::Builder::new().name("register".into()).spawn(run) {
-            tracing::warn!("folders are registered only when they are asked for: {error}");
-        }
-        Following(registrar)
+        let thread = std::thread::Builder::new().name("register".into()).spawn(run);
+        let thread = thread
+            .inspect_err(|error| {
+                tracing::warn!("folders are registered only when they are asked for: {error}")
+            })
+            .ok();
+        Following { registrar, thread }
     }
 }
 
 impl Filler for Following {
     fn is_behind(&self, keys: &[&str]) -> bool {
-        self.0.is_behind(keys)
+        self.registrar.is_behind(keys)
     }
 
     fn catch_up(&self, keys: &[String]) {
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        self.0.ensure(&keys);
+        self.registrar.ensure(&keys);
     }
 }
 
 impl Drop for Following {
     fn drop(&mut self) {
-        self.0.stop();
+        self.registrar.stop();
+        let began = std::time::Instant::now();
+        while self.thread.as_ref().is_some_and(|thread| !thread.is_finished()) && began.elapsed() < PATIENCE {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
     }
 }

@@ -35,6 +35,8 @@ pub struct Problem {
     pub path: PathBuf,
     /// In words.
     pub reason: String,
+    /// Whether it is only of a kind that nobody opens.
+    pub is_unknown: bool,
 }
 
 /// What became of a folder.

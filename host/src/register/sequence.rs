@@ -101,6 +101,16 @@ pub(super) fn together(
     }
     let paths: Vec<PathBuf> = chosen.good.iter().map(|member| member.path.to_owned()).collect();
     let stamp = stamp::of(paths.iter().map(PathBuf::as_path));
+    // Those that came stand alone, all others are as they were.
+    if let Some(node) = there
+        && paths.len() == old.len()
+        && chosen.good.iter().all(|member| is_old(member))
+        && nodes::is_unchanged(node, stamp.as_deref())
+    {
+        let taken = chosen.good.iter().map(|member| member.at).chain(chosen.bad).collect();
+        let (left_out, files) = (chosen.left_out, paths.len() as u64);
+        return Together { taken, left_out, unchanged: 1, files, ..Together::default() };
+    }
     match identify.describe(&group.mimetype, &paths) {
         Ok(description) => {
             let extension = paths.first().and_then(|path| path.extension());

@@ -66,6 +66,7 @@ impl Batch {
 impl State {
     pub fn note(&mut self, left_out: Vec<Left>) {
         for left in left_out {
+            let is_unknown = matches!(left, Left::Unknown(_));
             let (path, reason) = match left {
                 Left::Unknown(path) => {
                     self.summary.unknown += 1;
@@ -85,7 +86,7 @@ impl State {
                 }
             };
             if self.problems.len() < PROBLEMS_MAX {
-                self.problems.push(Problem { path, reason });
+                self.problems.push(Problem { path, reason, is_unknown });
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::files::{assert_none, below, code, root, shown, text};
 
 /// Reading order, top to bottom: a room may use only the rooms in its list, all of which come after it.
 const ROOMS: &[(&str, &[&str])] = &[
-    ("cli", &["boot", "example", "http", "plugin", "config"]),
+    ("cli", &["boot", "example", "http", "register", "catalog", "plugin", "config"]),
     (
         "boot",
         &[

@@ -1,0 +1,68 @@
+//! `tiled-host catalog`: makes and checks the database of a catalog.
+
+use anyhow::{Result, bail};
+use clap::Subcommand;
+
+use super::serve::{self, CatalogOptions};
+use crate::catalog::{Catalog, CatalogError, REQUIRED_REVISION};
+
+/// `tiled-host catalog …`.
+#[derive(Subcommand)]
+pub enum CatalogCommand {
+    /// Serve a catalog, as `serve catalog` does.
+    Serve(CatalogOptions),
+    /// Initialize a database as a catalog.
+    Init {
+        /// A filepath or database URI: catalog.db, sqlite:////path/to/catalog.db
+        #[arg(default_value = "catalog.db")]
+        database: String,
+        /// Do not fail if the database is initialized already.
+        #[arg(long)]
+        if_not_exists: bool,
+    },
+    /// Say whether a database is a catalog that can be served.
+    Check {
+        /// A filepath or database URI.
+        database: String,
+    },
+    /// Upgrade the catalog database schema to the one this program needs.
+    UpgradeDatabase {
+        /// A filepath or database URI.
+        database_uri: String,
+    },
+}
+
+/// Runs the sub-command.
+///
+/// # Errors
+/// The database is not as it should be; what to do.
+pub fn run(command: CatalogCommand) -> Result<()> {
+    match command {
+        CatalogCommand::Serve(options) => serve::catalog(&options),
+        CatalogCommand::Init { database, if_not_exists } => init(&database, if_not_exists),
+        CatalogCommand::Check { database } => {
+            Catalog::open(&database, false)?;
+            println!("{database} is a catalog of revision {REQUIRED_REVISION}, as this program needs it.");
+            Ok(())
+        }
+        CatalogCommand::UpgradeDatabase { database_uri } => {
+            Catalog::open(&database_uri, false)?;
+            println!("{database_uri} has revision {REQUIRED_REVISION} already: nothing to do.");
+            Ok(())
+        }
+    }
+}
+
+fn init(database: &str, if_not_exists: bool) -> Result<()> {
+    match Catalog::open(database, false) {
+        Ok(_) if if_not_exists => Ok(()),
+        Ok(_) => bail!("the database {database} is already initialized"),
+        Err(CatalogError::Missing { .. }) => {
+            eprintln!("Database {database} is new. Creating tables.");
+            Catalog::open(database, true)?;
+            eprintln!("Database initialized.");
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
