@@ -184,14 +184,8 @@ fn directory(
 ) -> Result<Filled, BootError> {
     let catalog = Arc::new(Catalog::temporary().map_err(BootError::of)?);
     let options = walking(&tree.args)?;
-    let filler = register::follow(
-        catalog.clone(),
-        folder,
-        options,
-        tree.args.watch,
-        roots.clone(),
-        plugins.clone(),
-    );
+    let filler =
+        register::follow(catalog.clone(), folder, options, tree.args.watch, roots.clone(), plugins.clone());
     Ok((catalog, Some(filler.map_err(BootError::of)?)))
 }
 

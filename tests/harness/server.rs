@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
 };
@@ -54,6 +54,15 @@ impl Server {
         fs::write(&file, toml.replace("{plugins}", &plugins.path().display().to_string())).unwrap();
         let mut command = program();
         command.arg("--config").arg(file);
+        Self::start(command, plugins)
+    }
+
+    /// Runs the program with these words, `--port 0`, the key and the plugins; `TMPDIR` is where temporary folders go.
+    pub fn with_words(words: &[&str], temporary: &Path) -> Self {
+        let plugins = installed_plugins();
+        let mut command = program();
+        command.args(words).args(["--port", "0", "--api-key", KEY, "--plugins"]).arg(plugins.path());
+        command.env("TMPDIR", temporary);
         Self::start(command, plugins)
     }
 
@@ -114,6 +123,13 @@ impl Server {
         assert!(bad.is_empty(), "the log is not clean:\n{}", bad.join("\n"));
     }
 
+    /// Tells the server to end, as an operator does, and gives its exit status once it has.
+    pub fn terminate(&mut self) -> ExitStatus {
+        let pid = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.process.wait().unwrap()
+    }
+
     fn stop(&mut self) {
         // Gone already: nothing to end.
         let _ = self.process.kill();
@@ -147,7 +163,8 @@ fn built() -> PathBuf {
     test.ancestors().nth(2).unwrap().to_owned()
 }
 
-fn program() -> Command {
+/// The built program.
+pub fn program() -> Command {
     let program = built().join("tiled-host");
     assert!(program.is_file(), "{} is missing: cargo build --release --workspace", program.display());
     Command::new(program)

@@ -31,7 +31,8 @@ impl Registration {
         let tree = tree_of(config, &wanted)?;
         let named = |error: &dyn std::fmt::Display| BootError(format!("tree {}: {error}", tree.path));
         let roots = roots_of(tree, &storages_of(tree)?)?;
-        let uri = tree.args.uri.as_deref().ok_or_else(|| named(&"args.uri is missing: the catalog's database"))?;
+        let uri =
+            tree.args.uri.as_deref().ok_or_else(|| named(&"args.uri is missing: the catalog's database"))?;
         let catalog = Catalog::open(uri, tree.args.init_if_not_exists).map_err(|e| named(&e))?;
         let mut keys = mount_node(tree.args.mount_node.as_ref());
         keys.extend(wanted.into_iter().skip(segments(&tree.path).len()));

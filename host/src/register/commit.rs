@@ -7,7 +7,11 @@ use crate::catalog::{Catalog, CatalogError, FileChanges};
 const TRIES: usize = 5;
 
 /// The ids of the new nodes of each batch, or why it is not in the catalog. What one cannot do stops no other.
-pub(super) fn commit(catalog: &Catalog, batches: &mut [Batch], keep_ext: bool) -> Vec<Result<Vec<i64>, String>> {
+pub(super) fn commit(
+    catalog: &Catalog,
+    batches: &mut [Batch],
+    keep_ext: bool,
+) -> Vec<Result<Vec<i64>, String>> {
     let changes: Vec<FileChanges> =
         batches.iter_mut().map(|batch| std::mem::take(&mut batch.found.changes)).collect();
     let all = catalog.apply_files(&changes);
@@ -16,9 +20,7 @@ pub(super) fn commit(catalog: &Catalog, batches: &mut [Batch], keep_ext: bool) -
     }
     match all {
         Ok(made) => made.into_iter().map(Ok).collect(),
-        Err(
-            CatalogError::Collision { .. } | CatalogError::NoNode { .. } | CatalogError::Damaged { .. },
-        ) => {
+        Err(CatalogError::Collision { .. } | CatalogError::NoNode { .. } | CatalogError::Damaged { .. }) => {
             batches.iter_mut().map(|batch| alone(catalog, batch, keep_ext)).collect()
         }
         Err(error) => batches.iter().map(|_| Err(error.to_string())).collect(),

@@ -37,7 +37,13 @@ impl Registrar {
                 return;
             }
             match dirty.due() {
-                Due::Everything => self.look_at_everything(watches),
+                Due::Everything { lost } => {
+                    if lost {
+                        let root = self.root.display();
+                        tracing::warn!("too many changes at once: {root} is looked at as a whole");
+                    }
+                    self.look_at_everything(watches);
+                }
                 Due::Names(due) if due.is_empty() => continue,
                 Due::Names(due) => {
                     for (folder, names, new_directories) in due {
@@ -53,7 +59,6 @@ impl Registrar {
 
     /// After changes that the system did not tell.
     fn look_at_everything(&self, watches: &Watches) {
-        tracing::warn!("too many changes at once: {} is looked at as a whole", self.root.display());
         watches.forget(&self.root);
         let mut state = self.lock();
         let known: Vec<_> =
@@ -175,4 +180,3 @@ impl Registrar {
         Some((keys, node))
     }
 }
-

@@ -81,7 +81,8 @@ impl Gather<'_> {
         for chunk in alone.chunks(CHUNK) {
             self.singles(chunk, &mut keys)?;
         }
-        let folders: Vec<&Entry> = known.iter().filter(|known| is_folder(known)).map(|known| &known.0).collect();
+        let folders: Vec<&Entry> =
+            known.iter().filter(|known| is_folder(known)).map(|known| &known.0).collect();
         for chunk in folders.chunks(CHUNK) {
             self.folders(chunk, &mut keys)?;
         }
@@ -190,7 +191,9 @@ impl Gather<'_> {
         }
         let uris: Vec<String> = paths.map(uri_of).collect();
         let mut there = HashMap::new();
-        for node in self.catalog.file_nodes(self.parent, &uris)?.into_iter().filter(nodes::is_ours).map(Arc::new) {
+        for node in
+            self.catalog.file_nodes(self.parent, &uris)?.into_iter().filter(nodes::is_ours).map(Arc::new)
+        {
             for asset in &node.source.assets {
                 // The first made, where there are several.
                 there.entry(asset.data_uri.clone()).or_insert_with(|| node.clone());
@@ -207,7 +210,7 @@ impl Gather<'_> {
 impl Found {
     fn put(
         &mut self,
-        node: NewNode,
+        mut node: NewNode,
         there: Option<i64>,
         name: &str,
         extension: &str,
@@ -216,8 +219,11 @@ impl Found {
         match there {
             Some(there) => self.changes.changed.push((there, node)),
             None => {
-                let key = keys.give(name, extension)?;
-                self.changes.new.push(NewNode { key, ..node });
+                node.key = keys.give(name, extension)?;
+                for source in &mut node.data_sources {
+                    source.properties.retain(|_, value| !value.is_null());
+                }
+                self.changes.new.push(node);
                 self.names.push((name.to_owned(), extension.to_owned()));
             }
         }
@@ -229,15 +235,16 @@ pub(super) use sequence::Group;
 
 /// The sequences that there may be.
 fn groups(known: &[Known]) -> Vec<Group> {
-    let numbered = known.iter().enumerate().filter(|(_, (entry, _))| !entry.is_directory).map(|(at, (entry, known))| {
-        let wanted = |known: &&Identified| match entry.walk {
-            Some(Walk::Sequence) => true,
-            Some(_) => false,
-            None => known.is_frame,
-        };
-        let known = known.as_ref().filter(wanted);
-        let forced = entry.walk == Some(Walk::Sequence);
-        (at, entry.name.as_str(), known.and_then(|known| known.sequence.as_deref()), forced)
-    });
+    let numbered =
+        known.iter().enumerate().filter(|(_, (entry, _))| !entry.is_directory).map(|(at, (entry, known))| {
+            let wanted = |known: &&Identified| match entry.walk {
+                Some(Walk::Sequence) => true,
+                Some(_) => false,
+                None => known.is_frame,
+            };
+            let known = known.as_ref().filter(wanted);
+            let forced = entry.walk == Some(Walk::Sequence);
+            (at, entry.name.as_str(), known.and_then(|known| known.sequence.as_deref()), forced)
+        });
     sequence::group(numbered)
 }

@@ -57,12 +57,7 @@ pub(super) fn is_unchanged(node: &FileNode, stamp: Option<&str>) -> bool {
     stamp.is_some() && node.source.properties.get(stamp::PROPERTY).and_then(Value::as_str) == stamp
 }
 
-fn node(
-    description: Description,
-    mimetype: &str,
-    assets: Vec<NewAsset>,
-    stamp: Option<String>,
-) -> NewNode {
+fn node(description: Description, mimetype: &str, assets: Vec<NewAsset>, stamp: Option<String>) -> NewNode {
     let metadata = match description.metadata {
         Value::Object(metadata) => metadata,
         _ => Map::new(),

@@ -22,7 +22,8 @@ pub(super) fn gone(catalog: &Catalog, node: i64, folder: &Path, entries: &[Entry
     };
     let mut gone = Vec::new();
     for_each_page(catalog, node, Content::Nodes, |rows| {
-        let with_data: Vec<i64> = rows.iter().filter(|row| row.data_source.is_some()).map(|row| row.id).collect();
+        let with_data: Vec<i64> =
+            rows.iter().filter(|row| row.data_source.is_some()).map(|row| row.id).collect();
         let sources = catalog.data_sources_of(&with_data)?;
         for row in rows {
             let is_gone = match sources.get(&row.id) {
@@ -50,7 +51,9 @@ pub(super) fn gone(catalog: &Catalog, node: i64, folder: &Path, entries: &[Entry
 pub(super) fn clear(catalog: &Catalog, node: i64) -> std::result::Result<(), String> {
     let failed = |error: crate::catalog::CatalogError| error.to_string();
     if catalog.keeps_own_data(node).map_err(failed)? {
-        return Err("cannot overwrite what is there: it has data that clients wrote; choose another prefix".into());
+        return Err(
+            "cannot overwrite what is there: it has data that clients wrote; choose another prefix".into()
+        );
     }
     let mut ids = Vec::new();
     for_each_page(catalog, node, Content::Keys, |rows| {
@@ -59,6 +62,12 @@ pub(super) fn clear(catalog: &Catalog, node: i64) -> std::result::Result<(), Str
     })
     .map_err(failed)?;
     ids.chunks(1000).try_for_each(|ids| catalog.remove(ids)).map_err(failed)
+}
+
+/// Whether a node has no children; without counting those of a large one.
+pub(super) fn is_empty(catalog: &Catalog, node: i64) -> Result<bool> {
+    let request = PageRequest { limit: 1, content: Content::Keys, ..PageRequest::default() };
+    Ok(catalog.page(node, &request)?.rows.is_empty())
 }
 
 fn for_each_page(

@@ -87,7 +87,7 @@ impl Registrar {
         };
         if is_directory && registrar.identify.identify(&registrar.root, true).is_none() {
             std::fs::read_dir(&registrar.root).map_err(|e| named(&e))?;
-            let fresh = registrar.catalog.count(parent).map_err(|e| named(&e))? == 0;
+            let fresh = prune::is_empty(&registrar.catalog, parent).map_err(|e| named(&e))?;
             registrar.lock().enter(Vec::new(), parent, registrar.root.clone(), fresh);
         } else {
             let name = registrar.root.file_name().unwrap_or_default().to_string_lossy().into_owned();

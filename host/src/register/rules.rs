@@ -26,7 +26,9 @@ impl FromStr for Rule {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let expected = || {
-            format!("{text}: expected PATTERN=skip, PATTERN=single or PATTERN=sequence, as in 'part-*.csv=sequence'")
+            format!(
+                "{text}: expected PATTERN=skip, PATTERN=single or PATTERN=sequence, as in 'part-*.csv=sequence'"
+            )
         };
         let (pattern, walk) = text.rsplit_once('=').ok_or_else(expected)?;
         let walk = match walk.trim() {
@@ -46,7 +48,8 @@ impl FromStr for Rule {
 /// What the first rule that fits says of a path; `root` is the registered folder.
 pub(super) fn walk(rules: &[Rule], path: &Path, root: &Path) -> Option<Walk> {
     let fits = |rule: &&Rule| {
-        let subject = if rule.of_paths { path.strip_prefix(root).ok() } else { path.file_name().map(Path::new) };
+        let subject =
+            if rule.of_paths { path.strip_prefix(root).ok() } else { path.file_name().map(Path::new) };
         let options = glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::new() };
         subject.is_some_and(|subject| rule.pattern.matches_path_with(subject, options))
     };

@@ -94,7 +94,9 @@ pub(super) fn together(
         let taken = members.iter().map(|member| member.at).collect();
         return Together { taken, unchanged: 1, files: members.len() as u64, ..Together::default() };
     }
-    let Some(mut chosen) = alike(group, members, there, &is_old, identify) else { return Together::default() };
+    let Some(mut chosen) = alike(group, members, there, &is_old, identify) else {
+        return Together::default();
+    };
     if chosen.good.is_empty() {
         let taken = chosen.bad.drain(..).collect();
         return Together { taken, left_out: chosen.left_out, ..Together::default() };

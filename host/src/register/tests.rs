@@ -323,7 +323,10 @@ fn files_that_did_not_change_are_not_opened_again_and_those_that_did_keep_their_
     again.write("sub/new.dat", "[3]");
     let (counts, _) = again.register(Options::default());
     assert_eq!(counts, [1, 1, 5, 0]);
-    assert_eq!((again.id(&["a.dat"]), again.structure(&["a.dat"])), (id, "{\"shape\":[17],\"data_type\":\"f\"}".into()));
+    assert_eq!(
+        (again.id(&["a.dat"]), again.structure(&["a.dat"])),
+        (id, "{\"shape\":[17],\"data_type\":\"f\"}".into())
+    );
     again.id(&["sub", "new"]);
     // Damaged now: the node stays, and the file is named.
     again.write("a.dat", "bad bad");
@@ -342,7 +345,8 @@ fn a_sequence_grows_and_shrinks_in_its_node() {
     assert_eq!((again.id(&["s"]), again.assets(&["s"])), (id, 4));
     assert!(again.structure(&["s"]).contains("[4,[2]]"), "{}", again.structure(&["s"]));
     let source = again.catalog.data_sources(id).unwrap().remove(0);
-    let names: Vec<_> = source.assets.iter().map(|asset| asset.data_uri.rsplit('/').next().unwrap()).collect();
+    let names: Vec<_> =
+        source.assets.iter().map(|asset| asset.data_uri.rsplit('/').next().unwrap()).collect();
     assert_eq!(names, ["s1.dat", "s2.dat", "s3.dat", "s4.dat"]);
     // One that is not like the others stands alone.
     again.write("s5.dat", "[9]");
@@ -356,7 +360,8 @@ fn a_sequence_grows_and_shrinks_in_its_node() {
 
 #[test]
 fn what_is_gone_is_removed_only_on_demand_and_never_what_clients_wrote() {
-    let again = Again::new(&[("a.dat", "[1]"), ("b.dat", "[1]"), ("sub/c.dat", "[1]"), ("mine/d.dat", "[1]")]);
+    let again =
+        Again::new(&[("a.dat", "[1]"), ("b.dat", "[1]"), ("sub/c.dat", "[1]"), ("mine/d.dat", "[1]")]);
     again.register(Options::default());
     let mine = again.id(&["mine"]);
     let mut written = NewNode::container("written");
@@ -405,8 +410,7 @@ fn rules_and_suffixes_say_what_is_registered_and_how() {
     assert_eq!(found, ["raw", "raw/x1", "raw/x2", "s", "t"]);
     let (row, _) = catalog.lookup(&["t"]).unwrap().unwrap();
     assert_eq!(catalog.data_sources(row.id).unwrap()[0].assets.len(), 2);
-    let (_, found, _) =
-        folder.registered(Options { include: vec![".csv".to_owned()], ..Options::default() });
+    let (_, found, _) = folder.registered(Options { include: vec![".csv".to_owned()], ..Options::default() });
     assert_eq!(found, ["raw", "skipped", "t1", "t2"]);
 }
 
@@ -433,13 +437,8 @@ fn keys_that_somebody_else_takes_meanwhile_lose_no_node() {
 fn what_happens_in_a_watched_folder_happens_in_the_catalog() {
     let again = Again::new(&[("a.dat", "[1]"), ("s1.dat", "[2]"), ("sub/deep/b.dat", "[1]")]);
     let root = again.folder.path().to_owned();
-    let registrar = Registrar::watching(
-        again.catalog.clone(),
-        ROOT,
-        &root,
-        Options::default(),
-        again.identify.clone(),
-    );
+    let registrar =
+        Registrar::watching(again.catalog.clone(), ROOT, &root, Options::default(), again.identify.clone());
     let registrar = Arc::new(registrar.unwrap());
     let worker = registrar.clone();
     let (ready, is_ready) = std::sync::mpsc::channel();

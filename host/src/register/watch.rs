@@ -131,9 +131,7 @@ impl Watches {
             }
         }
         let since = dirty.last_rescan.get_or_insert_with(Instant::now);
-        if self.incomplete.load(Ordering::Acquire) && since.elapsed() > RESCAN {
-            dirty.everything = true;
-        }
+        dirty.is_time = self.incomplete.load(Ordering::Acquire) && since.elapsed() > RESCAN;
         Ok(())
     }
 }
@@ -142,7 +140,10 @@ impl Watches {
 #[derive(Default)]
 pub(super) struct Dirty {
     folders: BTreeMap<PathBuf, HashMap<OsString, Change>>,
+    /// Whether changes were lost.
     everything: bool,
+    /// Whether some folders cannot be watched and should be looked at.
+    is_time: bool,
     last_rescan: Option<Instant>,
 }
 
@@ -157,8 +158,8 @@ struct Change {
 
 /// What has to be looked at now.
 pub(super) enum Due {
-    /// All that is registered.
-    Everything,
+    /// All that is registered; whether changes were lost, or only may have been.
+    Everything { lost: bool },
     /// Names by folder, and which of them are directories that came just now.
     Names(Vec<(PathBuf, HashSet<OsString>, HashSet<OsString>)>),
 }
@@ -182,9 +183,12 @@ impl Dirty {
         let is_new = !watched.is_store && mask.intersects(EventMask::CREATE | EventMask::MOVED_TO);
         let is_open = !is_directory && mask.intersects(EventMask::CREATE | EventMask::MODIFY);
         let now = Instant::now();
-        let change = self.folders.entry(folder.to_owned()).or_default().entry(name.to_owned()).or_insert(
-            Change { first: now, last: now, is_closed: false, is_new_directory: false },
-        );
+        let change = self
+            .folders
+            .entry(folder.to_owned())
+            .or_default()
+            .entry(name.to_owned())
+            .or_insert(Change { first: now, last: now, is_closed: false, is_new_directory: false });
         change.last = now;
         change.is_closed = !is_open;
         change.is_new_directory |= is_directory && is_new;
@@ -192,10 +196,11 @@ impl Dirty {
 
     /// Takes out what is to be looked at now.
     pub fn due(&mut self) -> Due {
-        if std::mem::take(&mut self.everything) {
+        let lost = std::mem::take(&mut self.everything);
+        if lost || std::mem::take(&mut self.is_time) {
             self.folders.clear();
             self.last_rescan = Some(Instant::now());
-            return Due::Everything;
+            return Due::Everything { lost };
         }
         let mut due = Vec::new();
         for (folder, names) in &mut self.folders {
