@@ -53,5 +53,5 @@ fn a_catalog_is_made_checked_and_served() {
     assert_eq!(server.terminate().code(), Some(0));
     server.end();
     let (code, text) = run(&["serve", "catalog"]);
-    assert!(code == Some(2) && text.contains("--temp"), "{text}");
+    assert!(code == Some(2) && text.contains("<DATABASE>"), "{text}");
 }
