@@ -1,5 +1,8 @@
 //! For a plugin's own tests, without a server: files as sources, a host that allows everything below a folder.
 
+#[cfg(feature = "arrow")]
+pub mod tables;
+
 use std::{
     fs::File,
     os::unix::fs::{FileExt, MetadataExt},
@@ -26,6 +29,11 @@ impl FileSource {
     /// `NotFound`.
     pub fn open(path: &Path) -> Result<Source> {
         Ok(Source::new(FileSource(path.canonicalize()?)))
+    }
+
+    /// A file that may be written later.
+    pub fn awaited(path: PathBuf) -> Source {
+        Source::new(FileSource(path))
     }
 }
 

@@ -213,9 +213,15 @@ fn chosen(layout: &Layout, names: Option<&[String]>) -> Result<Vec<Column>> {
     names.iter().map(find).collect()
 }
 
-/// The same columns in each file, with types that hold the values of all.
+/// The same columns in each file, in the order of the first, with types that hold the values of all.
 fn unified(mut layouts: Vec<Layout>) -> Result<Vec<Layout>> {
     let Some(first) = layouts.first().cloned() else { return Ok(layouts) };
+    for layout in layouts.iter_mut().skip(1).filter(|layout| layout.columns.len() == first.columns.len()) {
+        let find = |wanted: &Column| layout.columns.iter().find(|column| column.name == wanted.name).cloned();
+        if let Some(columns) = first.columns.iter().map(find).collect::<Option<Vec<Column>>>() {
+            layout.columns = columns;
+        }
+    }
     let mut columns = first.columns;
     let mut index = first.index;
     for (number, layout) in layouts.iter().enumerate().skip(1) {

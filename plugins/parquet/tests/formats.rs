@@ -10,12 +10,9 @@ use arrow::{
 use serde_json::json;
 use tiled_parquet::{ArrowReader, ArrowSerializer, ParquetReader, ParquetSerializer, SparseReader};
 use tiled_plugin_api::{
-    author::{
-        Adapter, Context, EncodeRequest, Error, ErrorKind, Payload, Reader, Result, Serializer, TableRequest,
-        TableStream,
-    },
+    author::{Context, EncodeRequest, ErrorKind, Payload, Reader, Result, Serializer, TableStream},
     model::{StructureFamily, TableStructure},
-    testing::{encode, open_path, open_request},
+    testing::{encode, open_path, open_request, tables::rows},
 };
 
 fn batch(from: i64) -> RecordBatch {
@@ -37,12 +34,6 @@ fn encoded(serializer: &dyn Serializer, batches: Vec<RecordBatch>) -> Vec<u8> {
     let schema = batches[0].schema();
     let stream = TableStream::from_batches(schema, batches.into_iter().map(Ok).collect::<Vec<Result<_>>>());
     encode(serializer, &request, Payload::Table(stream)).unwrap()
-}
-
-fn rows(adapter: &dyn Adapter, partition: Option<u64>, columns: Option<&[&str]>) -> Result<Vec<RecordBatch>> {
-    let columns = columns.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
-    let stream = adapter.read_table(&Context::unbounded(), "", &TableRequest { partition, columns })?;
-    stream.into_reader()?.map(|batch| batch.map_err(Error::from_arrow)).collect()
 }
 
 fn numbers(batches: &[RecordBatch]) -> Vec<i64> {

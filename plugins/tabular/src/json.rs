@@ -20,6 +20,7 @@ use tiled_plugin_api::author::{Error, Result};
 use crate::{
     moment::{Base, Moment, Unit},
     number::{push_int, push_json_f64},
+    zone::{Zone, push_offset},
 };
 
 /// Writes the cell of one row.
@@ -208,37 +209,22 @@ pub fn counts(array: &dyn Array) -> Option<(Count<'_>, Unit)> {
     Some((counts?, unit))
 }
 
-/// Seconds that a fixed offset (`+01:00`) adds, and its text; UTC for names, whose rules are not known here.
-pub fn offset_of(zone: &str) -> (i64, String) {
-    let parsed = (|| {
-        let (hours, minutes) = zone.split_once(':')?;
-        let sign = if hours.starts_with('-') { -1 } else { 1 };
-        let seconds = hours.trim_start_matches(['+', '-']).parse::<i64>().ok()? * 3600
-            + minutes.parse::<i64>().ok()? * 60;
-        (zone.starts_with(['+', '-']) && seconds < 86_400).then(|| (sign * seconds, zone.to_owned()))
-    })();
-    parsed.unwrap_or_else(|| (0, "+00:00".into()))
-}
-
 fn times(array: &dyn Array) -> Result<Cell<'_>> {
     let (count, unit) = counts(array).ok_or_else(|| odd(array))?;
     let zone = match array.data_type() {
-        DataType::Timestamp(_, Some(zone)) => Some(offset_of(zone)),
+        DataType::Timestamp(_, Some(zone)) => Some(Zone::named(zone)),
         _ => None,
     };
     let per_second = if let Base::Fraction(digits) = unit.base { 10_i64.pow(u32::from(digits)) } else { 1 };
-    let shift = zone.as_ref().map_or(0, |(seconds, _)| seconds * per_second);
     let kind = array.data_type().clone();
     Ok(Box::new(move |row, out| {
         let value = count(row);
         if matches!(kind, DataType::Duration(_)) {
             return if value == crate::moment::NAT { push_null(out) } else { push_int(out, value) };
         }
-        let Some(moment) =
-            Moment::new(value.saturating_add(if value == crate::moment::NAT { 0 } else { shift }), unit)
-        else {
-            return push_null(out);
-        };
+        let offset = zone.as_ref().map(|zone| zone.offset_s(value.div_euclid(per_second)));
+        let shift = offset.filter(|_| value != crate::moment::NAT).map_or(0, |offset| offset * per_second);
+        let Some(moment) = Moment::new(value.saturating_add(shift), unit) else { return push_null(out) };
         out.push(b'"');
         match kind {
             DataType::Date32 => moment.push_date(out),
@@ -247,7 +233,7 @@ fn times(array: &dyn Array) -> Result<Cell<'_>> {
             }
             _ => moment.push_iso(out, b'T'),
         }
-        out.extend_from_slice(zone.as_ref().map_or("", |(_, text)| text).as_bytes());
+        offset.into_iter().for_each(|offset| push_offset(out, offset));
         out.push(b'"');
     }))
 }

@@ -19,5 +19,6 @@ pub mod python;
 pub mod rows;
 pub mod store;
 pub mod values;
+pub mod zone;
 
 pub use rows::{Rows, table_rows};

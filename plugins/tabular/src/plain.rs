@@ -14,6 +14,7 @@ use crate::{
     moment::{Base, Moment, NAT, Unit, push_pandas_span},
     number::{push_f16, push_f32, push_f64},
     python,
+    zone::{Zone, push_offset},
 };
 
 /// A writer for the cells of `array`.
@@ -80,6 +81,7 @@ fn bare_cells(array: &dyn Array) -> Result<Cell<'_>> {
             Ok(Box::new(|row, out| python::push_bytes(out, array.value(row))))
         }
         DataType::Date32 | DataType::Date64 | DataType::Timestamp(..) | DataType::Duration(_) => times(array),
+        DataType::Time32(_) | DataType::Time64(_) => times_of_day(array),
         DataType::Dictionary(..) => dictionary(array),
         data_type if data_type.is_nested() => json::cells(array),
         _ => shown(array),
@@ -98,6 +100,16 @@ fn floats<'a, T: ArrowPrimitiveType>(
     }))
 }
 
+/// As Python writes a time: without fraction, or with six places.
+fn times_of_day(array: &dyn Array) -> Result<Cell<'_>> {
+    let Some((count, unit)) = json::counts(array) else { return json::cells(array) };
+    Ok(Box::new(move |row, out| {
+        let Some(moment) = Moment::new(count(row), unit) else { return };
+        let places = moment.places();
+        moment.push_time(out, if places == 0 { 0 } else { places.max(6) });
+    }))
+}
+
 fn times(array: &dyn Array) -> Result<Cell<'_>> {
     let Some((count, unit)) = json::counts(array) else { return json::cells(array) };
     let digits = if let Base::Fraction(digits) = unit.base { digits } else { 0 };
@@ -108,12 +120,14 @@ fn times(array: &dyn Array) -> Result<Cell<'_>> {
             }
         })),
         DataType::Timestamp(_, Some(zone)) => {
-            let (seconds, text) = json::offset_of(zone);
-            let shift = seconds * 10_i64.pow(u32::from(digits));
+            let (zone, per_second) = (Zone::named(zone), 10_i64.pow(u32::from(digits)));
             Ok(Box::new(move |row, out| {
-                if let Some(moment) = Moment::new(count(row).saturating_add(shift), unit) {
+                let value = count(row);
+                let offset = zone.offset_s(value.div_euclid(per_second));
+                let shift = if value == NAT { 0 } else { offset * per_second };
+                if let Some(moment) = Moment::new(value.saturating_add(shift), unit) {
                     moment.push_iso(out, b' ');
-                    out.extend_from_slice(text.as_bytes());
+                    push_offset(out, offset);
                 }
             }))
         }

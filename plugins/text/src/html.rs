@@ -1,5 +1,6 @@
 //! Arrays and tables as HTML tables.
 
+use arrow::datatypes::DataType;
 use tiled_plugin_api::author::{Context, EncodeRequest, Error, ErrorKind, Payload, Result, Serializer, Sink};
 use tiled_tabular::{
     element::{Style, element},
@@ -75,7 +76,7 @@ impl Serializer for TableHtml {
                     text.clear();
                     cell(row, &mut text);
                     if text.is_empty() && (column.is_null(row) || column.data_type().is_floating()) {
-                        text.extend_from_slice(b"NaN");
+                        text.extend_from_slice(missing(column.data_type()));
                     }
                     out.extend_from_slice(b"      ");
                     push_cell(&mut out, "td", &text);
@@ -90,6 +91,14 @@ impl Serializer for TableHtml {
         }
         out.extend_from_slice(b"  </tbody>\n</table>");
         sink.put(&out)
+    }
+}
+
+/// What pandas writes where there is no value.
+fn missing(data_type: &DataType) -> &'static [u8] {
+    match data_type {
+        DataType::Timestamp(..) | DataType::Duration(_) => b"NaT",
+        _ => b"NaN",
     }
 }
 
@@ -114,7 +123,7 @@ mod tests {
     use serde_json::json;
     use tiled_plugin_api::{
         author::one_batch,
-        model::{ArrayStructure, DataType, StructureFamily},
+        model::{ArrayStructure, StructureFamily},
         testing::{encode, one_slab},
     };
 
@@ -148,8 +157,10 @@ mod tests {
     #[test]
     fn arrays_of_three_axes_are_refused() {
         let structure = |shape: &[u64]| {
-            let structure =
-                ArrayStructure::single_chunk(DataType::from_numpy_str("|u1").unwrap(), shape.to_vec());
+            let structure = ArrayStructure::single_chunk(
+                tiled_plugin_api::model::DataType::from_numpy_str("|u1").unwrap(),
+                shape.to_vec(),
+            );
             request(StructureFamily::Array, serde_json::to_value(structure).unwrap())
         };
         let text = encode(&ArrayHtml, &structure(&[2, 2]), one_slab(2, vec![1, 2, 3, 4])).unwrap();
