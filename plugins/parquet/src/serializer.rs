@@ -16,6 +16,7 @@ use parquet::{
     file::{metadata::KeyValue, properties::WriterProperties},
 };
 use tiled_plugin_api::author::{Context, EncodeRequest, Error, ErrorKind, Payload, Result, Serializer, Sink};
+use tiled_plugin_api::model::StructureFamily;
 use tiled_tabular::{Rows, table_rows};
 
 /// A row group is written out when it has this many bytes.
@@ -29,14 +30,20 @@ pub struct ParquetSerializer;
 
 impl Serializer for ArrowSerializer {
     fn encode(&self, cx: &Context, request: &EncodeRequest, payload: Payload, sink: &mut Sink) -> Result<()> {
-        write_arrow(&mut table_rows(cx, request, payload)?, sink)
+        write_arrow(&mut indexed(cx, request, payload)?, sink)
     }
 }
 
 impl Serializer for ParquetSerializer {
     fn encode(&self, cx: &Context, request: &EncodeRequest, payload: Payload, sink: &mut Sink) -> Result<()> {
-        write_parquet(&mut table_rows(cx, request, payload)?, sink)
+        write_parquet(&mut indexed(cx, request, payload)?, sink)
     }
+}
+
+/// The rows of a table with an index, as Tiled sends them; those of other families as they are.
+fn indexed(cx: &Context, request: &EncodeRequest, payload: Payload) -> Result<Rows> {
+    let rows = table_rows(cx, request, payload)?;
+    Ok(if request.structure_family == StructureFamily::Table { rows.with_index() } else { rows })
 }
 
 /// The rows as an Arrow file.

@@ -99,6 +99,19 @@ fn index_columns_are_none_of_the_columns_but_are_read() {
 }
 
 #[test]
+fn a_table_without_an_index_is_sent_with_the_numbers_of_its_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = encoded(&ArrowSerializer, vec![batch(1), batch(3)]);
+    let adapter = open_path(&ArrowReader, "", &write(folder.path(), "t", &bytes)).unwrap();
+    let structure: TableStructure = adapter.describe("").unwrap().structure().unwrap();
+    assert_eq!(structure.columns, ["n", "w"]);
+    let batches = rows(&*adapter, None, Some(&["n"])).unwrap();
+    let index = |batch: &RecordBatch| batch.column(1).as_primitive::<Int64Type>().values().to_vec();
+    assert_eq!(batches[0].schema().field(1).name(), "__index_level_0__");
+    assert_eq!(batches.iter().flat_map(index).collect::<Vec<_>>(), [0, 1, 2, 3]);
+}
+
+#[test]
 fn dictionaries_of_several_batches_become_one() {
     let words = |words: Vec<&str>| -> RecordBatch {
         let column: ArrayRef = Arc::new(words.into_iter().collect::<DictionaryArray<Int8Type>>());

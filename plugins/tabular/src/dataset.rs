@@ -126,8 +126,7 @@ fn dimensions(variables: &[Variable]) -> Result<Vec<(String, u64)>> {
     Ok(dims)
 }
 
-/// The index columns: the coordinate of each dimension, or positions where it has none. A single dimension without a
-/// coordinate needs no column: positions are what every table has.
+/// The index columns: the coordinate of each dimension, or positions where it has none.
 fn index(dims: &[(String, u64)], named: Vec<Variable>) -> Result<Vec<Variable>> {
     let mut named: Vec<Option<Variable>> = named.into_iter().map(Some).collect();
     let mut index = Vec::new();
@@ -136,7 +135,6 @@ fn index(dims: &[(String, u64)], named: Vec<Variable>) -> Result<Vec<Variable>> 
             named.iter_mut().find(|v| v.as_ref().is_some_and(|v| v.name == *dim)).and_then(Option::take);
         match found {
             Some(coordinate) => index.push(coordinate),
-            None if dims.len() == 1 => {}
             None => {
                 let count = i64::try_from(*length).map_err(|_| too_large())?;
                 let values: ArrayRef = Arc::new(Int64Array::from_iter_values(0..count));

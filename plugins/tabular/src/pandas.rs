@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use serde_json::{Value, json};
 
 /// Names of the columns that are the index of the data frame.
@@ -20,6 +20,37 @@ pub fn range_index(schema: &Schema) -> Option<(i64, i64)> {
     Some((range["start"].as_i64()?, range["step"].as_i64()?))
 }
 
+/// What pandas says of a schema, or that it says nothing.
+fn metadata_of(schema: &Schema) -> Value {
+    let known = schema.metadata().get("pandas").and_then(|text| serde_json::from_str(text).ok());
+    known.unwrap_or_else(|| {
+        json!({"index_columns": [], "column_indexes": [], "columns": [], "attributes": {},
+            "creator": {"library": "tiled-host", "version": env!("CARGO_PKG_VERSION")}, "pandas_version": "2.3.3"})
+    })
+}
+
+/// The schema with a last column for an index that counts the rows; `None` where it has a column of an index.
+pub fn with_index(schema: &Schema) -> Option<SchemaRef> {
+    if !index_columns(schema).is_empty() {
+        return None;
+    }
+    let mut pandas = metadata_of(schema);
+    let range = pandas["index_columns"].as_array()?.iter().find(|index| index["kind"] == "range");
+    let given = range.and_then(|range| range["name"].as_str()).map(str::to_owned);
+    let name = given.clone().unwrap_or_else(|| "__index_level_0__".into());
+    if schema.field_with_name(&name).is_ok() {
+        return None;
+    }
+    pandas["index_columns"] = json!([name]);
+    pandas.get_mut("columns")?.as_array_mut()?.push(json!({"name": given, "field_name": name,
+        "pandas_type": "int64", "numpy_type": "int64", "metadata": null}));
+    let fields = schema.fields().iter().cloned();
+    let index = Arc::new(Field::new(name, DataType::Int64, true));
+    let mut metadata = schema.metadata().clone();
+    metadata.insert("pandas", pandas.to_string());
+    Some(Arc::new(Schema::new_with_metadata(fields.chain([index]).collect::<Vec<_>>(), metadata)))
+}
+
 /// The schema with a word to pandas that columns of bytes stay bytes. Without it Tiled's client, which reads through
 /// dask, makes text of them.
 pub fn with_bytes_kept(schema: SchemaRef) -> SchemaRef {
@@ -27,11 +58,7 @@ pub fn with_bytes_kept(schema: SchemaRef) -> SchemaRef {
     if !schema.fields().iter().any(|field| is_bytes(&field)) {
         return schema;
     }
-    let known = schema.metadata().get("pandas").and_then(|text| serde_json::from_str(text).ok());
-    let mut pandas: Value = known.unwrap_or_else(|| {
-        json!({"index_columns": [], "column_indexes": [], "columns": [], "attributes": {},
-            "creator": {"library": "tiled-host", "version": env!("CARGO_PKG_VERSION")}, "pandas_version": "2.3.3"})
-    });
+    let mut pandas = metadata_of(&schema);
     let Some(columns) = pandas.get_mut("columns").and_then(Value::as_array_mut) else { return schema };
     for field in schema.fields().iter().filter(is_bytes) {
         let wide = matches!(field.data_type(), DataType::LargeBinary);

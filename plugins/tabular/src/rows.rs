@@ -1,7 +1,9 @@
 //! What a table serializer writes: the columns that are no index, batch by batch.
 
+use std::sync::Arc;
+
 use arrow::{
-    array::{RecordBatch, RecordBatchReader},
+    array::{ArrayRef, Int64Array, RecordBatch, RecordBatchReader},
     datatypes::SchemaRef,
 };
 use tiled_plugin_api::author::{Context, EncodeRequest, Error, ErrorKind, Payload, Result};
@@ -14,13 +16,20 @@ pub struct Rows {
     pub schema: SchemaRef,
     reader: Box<dyn RecordBatchReader + Send>,
     keep: Option<Vec<usize>>,
+    counted: Option<Counted>,
     cx: Context,
+}
+
+/// An index that is no column of the batches: the number of the next row, and the step.
+struct Counted {
+    next: i64,
+    step: i64,
 }
 
 impl Rows {
     /// The batches of a reader.
     pub fn new(cx: &Context, reader: Box<dyn RecordBatchReader + Send>) -> Self {
-        Rows { schema: reader.schema(), reader, keep: None, cx: cx.clone() }
+        Rows { schema: reader.schema(), reader, keep: None, counted: None, cx: cx.clone() }
     }
 
     /// The next batch, or `None` at the end.
@@ -32,10 +41,26 @@ impl Rows {
         self.cx.check()?;
         let Some(batch) = self.reader.next() else { return Ok(None) };
         let batch = batch.map_err(Error::from_arrow)?;
-        match &self.keep {
-            None => Ok(Some(batch)),
-            Some(keep) => batch.project(keep).map(Some).map_err(Error::from_arrow),
+        let batch = match &self.keep {
+            None => batch,
+            Some(keep) => batch.project(keep).map_err(Error::from_arrow)?,
+        };
+        let Some(counted) = &mut self.counted else { return Ok(Some(batch)) };
+        let rows = i64::try_from(batch.num_rows()).map_err(Error::internal)?;
+        let number = |row: i64| counted.next.wrapping_add(row.wrapping_mul(counted.step));
+        let index: ArrayRef = Arc::new(Int64Array::from_iter_values((0..rows).map(number)));
+        counted.next = number(rows);
+        let columns = batch.columns().iter().cloned().chain([index]).collect();
+        RecordBatch::try_new(self.schema.clone(), columns).map(Some).map_err(Error::from_arrow)
+    }
+
+    /// With pandas' index as a column, which Tiled sends along even where it only counts the rows.
+    pub fn with_index(mut self) -> Self {
+        if let Some(schema) = pandas::with_index(&self.schema) {
+            let (next, step) = pandas::range_index(&self.schema).unwrap_or((0, 1));
+            (self.schema, self.counted) = (schema, Some(Counted { next, step }));
         }
+        self
     }
 
     /// With the columns in this order.
