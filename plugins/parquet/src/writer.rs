@@ -4,13 +4,13 @@ use std::{fs::File, io::Write, path::Path, sync::Arc};
 
 use arrow::{
     array::{RecordBatch, RecordBatchIterator},
-    datatypes::{Field, Schema, SchemaRef},
+    datatypes::{DataType, Field, Schema, SchemaRef},
     error::ArrowError,
     ipc::reader::FileReader,
 };
 use parquet::arrow::ArrowSchemaConverter;
 use tiled_plugin_api::author::{Context, Error, ErrorKind, Result};
-use tiled_tabular::{Rows, fit::converted, store::TableFormat};
+use tiled_tabular::{Rows, fit::converted as cast_exactly, guard::guarded, store::TableFormat};
 
 use crate::serializer::{write_arrow, write_parquet};
 
@@ -26,7 +26,15 @@ impl TableFormat for ParquetFormat {
     fn check(&self, schema: &Schema) -> Result<()> {
         for field in schema.fields() {
             let alone = Schema::new(vec![field.clone()]);
-            if let Err(error) = ArrowSchemaConverter::new().convert(&alone) {
+            // The crate panics on unions, wherever they are.
+            let converted = if has_union(field.data_type()) {
+                Err(Error::unsupported("unions"))
+            } else {
+                guarded(field.name(), || {
+                    ArrowSchemaConverter::new().convert(&alone).map(|_| ()).map_err(Error::internal)
+                })
+            };
+            if let Err(error) = converted {
                 let message = format!(
                     "Column {} of type {} cannot be kept as Parquet. Choose another type for it, or keep the table as \
                      application/vnd.apache.arrow.file",
@@ -47,6 +55,19 @@ impl TableFormat for ParquetFormat {
         let message = "Parquet files are not for appending. Create the table as application/x-tiled-sql-table, \
                        text/csv or application/vnd.apache.arrow.file";
         Err(Error::new(ErrorKind::Unsupported, message))
+    }
+}
+
+fn has_union(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Union(..) => true,
+        DataType::Struct(fields) => fields.iter().any(|field| has_union(field.data_type())),
+        DataType::List(inner)
+        | DataType::LargeList(inner)
+        | DataType::FixedSizeList(inner, _)
+        | DataType::Map(inner, _) => has_union(inner.data_type()),
+        DataType::Dictionary(_, values) => has_union(values),
+        _ => false,
     }
 }
 
@@ -91,7 +112,7 @@ fn in_columns_of(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch,
             let message = format!("The rows before have a column {}, these have not", field.name());
             Error::new(ErrorKind::Conflict, message).into_arrow()
         })?;
-        converted(column, field.data_type()).map_err(|error| {
+        cast_exactly(column, field.data_type()).map_err(|error| {
             let message =
                 format!("Column {} of the rows before is {}: {error}", field.name(), field.data_type());
             Error::new(ErrorKind::Conflict, message).into_arrow()
