@@ -6,7 +6,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Result};
 use serde_json::Value;
 
-use crate::query::{Pattern, contains, fulltext_matches, same_value};
+use crate::query::{Pattern, Words, contains, same_value};
 
 /// Adds the functions to a connection.
 pub(super) fn register(connection: &Connection) -> Result<()> {
@@ -25,9 +25,13 @@ pub(super) fn register(connection: &Connection) -> Result<()> {
     connection.create_scalar_function("tiled_same", 2, flags, |call| json_pair(call, same_value))?;
     connection.create_scalar_function("tiled_contains", 2, flags, |call| json_pair(call, contains))?;
     connection.create_scalar_function("tiled_words", 2, flags, |call| {
-        let Some(query) = text(call, 0) else { return Ok(false) };
+        let words = call.get_or_create_aux(0, |value| {
+            let text = value.as_str().map_err(boxed)?;
+            Words::parse(text).map_err(|reason| reason.into())
+                as std::result::Result<Words, Box<dyn std::error::Error + Send + Sync>>
+        })?;
         let Some(metadata) = text(call, 1) else { return Ok(false) };
-        Ok(serde_json::from_str::<Value>(metadata).is_ok_and(|metadata| fulltext_matches(query, &metadata)))
+        Ok(serde_json::from_str::<Value>(metadata).is_ok_and(|metadata| words.matches(&metadata)))
     })
 }
 

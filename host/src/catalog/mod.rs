@@ -9,14 +9,20 @@ mod condition;
 mod connection;
 mod distinct;
 mod error;
+mod facts;
+mod facts_sql;
 mod failure;
 mod files;
 mod functions;
+mod index;
+mod index_postgres;
+mod index_sqlite;
 mod insert;
 mod link;
 mod lookup;
 mod new;
 mod page;
+mod plan;
 mod postgres;
 mod postgres_regex;
 mod postgres_sql;
@@ -25,6 +31,7 @@ mod row;
 mod schema;
 mod select;
 mod session;
+mod sorted;
 mod sql;
 mod store;
 #[cfg(test)]
@@ -253,7 +260,7 @@ impl Catalog {
     /// `Database`.
     pub fn count(&self, parent: i64) -> Result<u64> {
         self.store
-            .read("counting", |session| Ok(page::count(session, Scope::Children(parent), &[], None)?.value))
+            .read("counting", |session| Ok(page::count(session, Scope::Children(parent), &[])?.value))
     }
 
     /// A page of the children of a node.

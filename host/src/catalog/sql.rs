@@ -332,12 +332,7 @@ impl Dialect {
     /// What to bind for a search of whole words, and the condition given its placeholder.
     pub fn words(self, text: &str) -> (Param, fn(&str) -> String) {
         match self {
-            Dialect::Sqlite { fulltext: true } => (Param::Text(fts5_expression(text)), |asked| {
-                format!("n.id IN (SELECT rowid FROM metadata_fts5 WHERE metadata_fts5 MATCH {asked})")
-            }),
-            Dialect::Sqlite { fulltext: false } => {
-                (Param::Text(text.to_owned()), |asked| format!("tiled_words({asked}, n.metadata)"))
-            }
+            Dialect::Sqlite { .. } => (Param::text(text), |asked| format!("tiled_words({asked}, n.metadata)")),
             // The expression of Tiled's index.
             Dialect::Postgres => (Param::Text(pg::tsquery(text)), |asked| {
                 format!(
@@ -362,16 +357,4 @@ impl Dialect {
             || format!("(SELECT coalesce(jsonb_agg({column}), '[]') FROM {tables})"),
         )
     }
-}
-
-/// The text as an FTS5 expression. Text that is written in FTS5's own syntax stays as it is; the words of any
-/// other are quoted where FTS5 would take offence at their punctuation (`sample-1.tif`).
-fn fts5_expression(text: &str) -> String {
-    let bare = |word: &str| word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || !c.is_ascii());
-    let syntax = |c: char| "\"*():^{}".contains(c);
-    if text.contains(syntax) || text.split_whitespace().all(bare) {
-        return text.to_owned();
-    }
-    let quote = |word: &str| if bare(word) { word.to_owned() } else { format!("\"{word}\"") };
-    text.split_whitespace().map(quote).collect::<Vec<_>>().join(" ")
 }

@@ -10,6 +10,7 @@ use crate::query::{self, Operator, Pattern, parse_sort};
 mod admin;
 mod postgres;
 mod random;
+mod search;
 mod server;
 mod speed;
 mod writing;

@@ -7,9 +7,11 @@ mod matches;
 mod parse;
 mod sort;
 mod text;
+mod words;
 
 pub use ast::{Operator, Pattern, Query, QueryError, SortKey, SortTarget, Sorting};
 pub use matches::{compare_numbers, contains, lookup_path, matches, same_value};
 pub use parse::{parse_filters, parse_sort};
 pub use sort::{rank, sort_in_memory};
-pub use text::{fulltext_matches, like};
+pub use text::like;
+pub use words::{Words, fulltext_matches};

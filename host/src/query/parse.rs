@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tiled_plugin_api::model::StructureFamily;
 
-use super::{Operator, Pattern, Query, QueryError, SortKey, SortTarget, Sorting};
+use super::{Operator, Pattern, Query, QueryError, SortKey, SortTarget, Sorting, Words};
 
 /// Longest LIKE pattern: matching takes time that grows with its length times that of the text.
 const LIKE_PATTERN_LIMIT: usize = 4096;
@@ -147,7 +147,11 @@ impl Group<'_> {
     fn query(&self, at: usize) -> Result<Query, QueryError> {
         let key = self.text("key", at);
         Ok(match self.name {
-            "fulltext" => Query::FullText { text: self.text("text", at) },
+            "fulltext" => {
+                let text = self.text("text", at);
+                Words::parse(&text).map_err(|reason| self.bad("text", format!("not a full text search: {reason}")))?;
+                Query::FullText { text }
+            }
             "lookup" => Query::Lookup { key },
             "keys_filter" => Query::KeysFilter { keys: self.names("keys", at)? },
             "regex" => Query::Regex { key, pattern: self.pattern(at)? },
