@@ -148,7 +148,11 @@ fn mount(
                 .uri
                 .as_deref()
                 .ok_or_else(|| named(&"args.uri is missing: the catalog's database"))?;
-            (Arc::new(Catalog::open(uri, tree.args.init_if_not_exists).map_err(|e| named(&e))?), None)
+            let catalog = Arc::new(Catalog::open(uri, tree.args.init_if_not_exists).map_err(|e| named(&e))?);
+            if !tree.args.without_search_index {
+                index_in_background(&catalog, tree.path.clone());
+            }
+            (catalog, None)
         }
         "directory" => {
             let folder = tree.args.directory.as_deref().ok_or_else(|| named(&"args.directory is missing"))?;
@@ -170,6 +174,26 @@ fn mount(
     let mount = Mount { path: segments(&tree.path), catalog, options, filler };
     check_mount_node(&mount).map_err(|e| named(&e))?;
     Ok(mount)
+}
+
+/// Makes the catalog's search index if it has none, while it is served already. Ends with the server.
+fn index_in_background(catalog: &Arc<Catalog>, path: String) {
+    let catalog = Arc::downgrade(catalog);
+    let build = move || {
+        let started = std::time::Instant::now();
+        let Some(held) = catalog.upgrade() else { return };
+        if held.has_search_index().unwrap_or(false) {
+            return;
+        }
+        match held.build_search_index(|_| catalog.strong_count() > 1) {
+            Ok(()) => {
+                tracing::info!("tree {path}: search index built in {:.1} s", started.elapsed().as_secs_f64())
+            }
+            Err(error) => tracing::info!("tree {path}: searches go without an index: {error}"),
+        }
+    };
+    // Without a thread for it, searches go without an index.
+    drop(std::thread::Builder::new().name("search-index".to_owned()).spawn(build));
 }
 
 /// A catalog, and what fills it.

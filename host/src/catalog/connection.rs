@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -20,9 +20,18 @@ use super::writer::Writer;
 
 /// How long to wait for a lock held by another process.
 pub(super) const BUSY_TIMEOUT_S: u64 = 10;
+/// How long a search may take.
+pub(super) const READ_S: u64 = 30;
+/// Steps of SQLite's machine after which it asks whether to go on: well below a millisecond.
+const STEPS_BETWEEN_LOOKS: std::ffi::c_int = 10_000;
 const READERS_MAX: usize = 16;
 pub(super) const CACHED_STATEMENTS: usize = 128;
 const MMAP_BYTES: i64 = 1 << 30;
+
+thread_local! {
+    /// When the read of this thread has to be over.
+    static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
+}
 
 /// All connections to one file.
 pub(super) struct Connections {
@@ -66,6 +75,7 @@ impl Connections {
             Some(connection) => connection,
             empty => empty.insert(open_reader(&self.path, self.immutable)?),
         };
+        DEADLINE.set(Some(Instant::now() + Duration::from_secs(READ_S)));
         let _transaction = if whole { Some(connection.unchecked_transaction()?) } else { None };
         work(&Session::Sqlite(connection, self.dialect))
     }
@@ -141,7 +151,7 @@ fn has_log(path: &Path) -> bool {
 
 fn open_reader(path: &Path, immutable: bool) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = if immutable {
+    let mut connection = if immutable {
         let encoded = percent_encoding::utf8_percent_encode(
             &path.to_string_lossy(),
             percent_encoding::NON_ALPHANUMERIC,
@@ -161,5 +171,7 @@ fn open_reader(path: &Path, immutable: bool) -> rusqlite::Result<Connection> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
     functions::register(&connection)?;
+    let overdue = || DEADLINE.get().is_some_and(|deadline| Instant::now() > deadline);
+    connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(overdue))?;
     Ok(connection)
 }

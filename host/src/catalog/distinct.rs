@@ -8,9 +8,9 @@ use super::page::Scope;
 use super::plan::{self, Wanted};
 use super::session::Session;
 use super::sql::{Param, Sql};
+use super::{CatalogError, DistinctRequest, DistinctResult, DistinctValue};
 use super::{facts, index};
 use crate::query;
-use super::{CatalogError, DistinctRequest, DistinctResult, DistinctValue};
 
 /// Counts the values of each thing asked for.
 pub(super) fn distinct(
@@ -92,7 +92,8 @@ fn add(found: &mut Vec<DistinctValue>, value: Value, count: i64) {
     let count = u64::try_from(count).unwrap_or(0);
     let rank = query::rank(Some(&value));
     let near = if matches!(value, Value::Array(_) | Value::Object(_)) { COMPOUND_NEAR } else { 1 };
-    let mut others = found.iter_mut().rev().take(near).take_while(|other| query::rank(Some(&other.value)) == rank);
+    let mut others =
+        found.iter_mut().rev().take(near).take_while(|other| query::rank(Some(&other.value)) == rank);
     match others.find(|other| query::same_value(&other.value, &value)) {
         Some(other) => other.count += count,
         None => found.push(DistinctValue { value, count }),
@@ -128,8 +129,8 @@ fn counted(
         d.fact_columns(),
         d.fact_order("")
     ));
-    let groups = session
-        .rows(&sql.text, &sql.params, |row| Ok((row.string(0)?, row.int(1)? != 0, row.int(2)?)))?;
+    let groups =
+        session.rows(&sql.text, &sql.params, |row| Ok((row.string(0)?, row.int(1)? != 0, row.int(2)?)))?;
     let (mut found, mut seen) = (Vec::new(), 0);
     for (text, cut, count) in &groups {
         if *cut {

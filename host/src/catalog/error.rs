@@ -129,6 +129,12 @@ pub enum CatalogError {
         /// What is wrong.
         reason: String,
     },
+    /// A search that took longer than a search may take.
+    #[error(
+        "The search was stopped after {0} s. Ask for less: another condition, a page without sort, a smaller offset; or \
+         let the operator build the search index: tiled-host catalog index URI"
+    )]
+    TooSlow(u64),
     /// The database is locked by another process for longer than we wait.
     #[error("The catalog database is busy: others have held it for {0} s")]
     Busy(u64),

@@ -6,9 +6,9 @@
 
 use serde_json::Value;
 
+use super::CatalogError;
 use super::page::Scope;
 use super::sql::{Dialect, Param, Sql};
-use super::CatalogError;
 use crate::query::{Operator, Pattern, Query, QueryError, Words};
 
 /// Keys with more segments are not in the index.
@@ -129,9 +129,7 @@ fn spans(query: &Query) -> Option<(Vec<Span>, bool)> {
         }
         Query::KeyPresent { key, exists: true } => (one(path(key)?, Range::Any), true),
         Query::Contains { key, value } => (containing(key, value)?, false),
-        Query::Like { key, pattern } => {
-            (one(path(key)?, Range::Texts(Filter::Like(pattern.clone()))), false)
-        }
+        Query::Like { key, pattern } => (one(path(key)?, Range::Texts(Filter::Like(pattern.clone()))), false),
         Query::Regex { key, pattern } => {
             (one(path(key)?, Range::Texts(Filter::Regex(pattern.clone()))), false)
         }
@@ -218,10 +216,12 @@ impl Driver {
             Scope::Children(parent) => Some(sql.bind(Param::Int(parent))),
             Scope::Below(..) => None,
         };
-        let parent_is = |column: &str| parent.as_ref().map_or("1 = 1".to_owned(), |p| format!("{column} = {p}"));
+        let parent_is =
+            |column: &str| parent.as_ref().map_or("1 = 1".to_owned(), |p| format!("{column} = {p}"));
         match &self.source {
             Source::Facts(spans) => {
-                let mut parts: Vec<String> = spans.iter().map(|span| span.select(sql, &parent_is("f.parent"))).collect();
+                let mut parts: Vec<String> =
+                    spans.iter().map(|span| span.select(sql, &parent_is("f.parent"))).collect();
                 if left_out {
                     let span = Span { path: LEFT_OUT.to_owned(), range: Range::Any };
                     parts.push(span.select(sql, &parent_is("f.parent")));

@@ -183,7 +183,13 @@ impl Dialect {
     pub fn word_candidates(self, text: &str) -> Option<String> {
         let words = Words::parse(text).ok()?;
         match self {
-            Dialect::Sqlite { fulltext } => if fulltext { fts5(&words) } else { None },
+            Dialect::Sqlite { fulltext } => {
+                if fulltext {
+                    fts5(&words)
+                } else {
+                    None
+                }
+            }
             Dialect::Postgres => Some(pg::tsquery(text)),
         }
     }

@@ -4,7 +4,8 @@ use rusqlite::{ErrorCode, ffi};
 use tokio_postgres::error::SqlState;
 
 use super::CatalogError;
-use super::connection::BUSY_TIMEOUT_S;
+use super::connection::{BUSY_TIMEOUT_S, READ_S};
+use super::link::STATEMENT_S;
 use super::postgres::WAIT_S;
 use crate::query::{Query, QueryError};
 
@@ -141,9 +142,8 @@ const LOST: [SqlState; 5] = [
 ];
 
 /// What may pass when others are done.
-const BUSY: [SqlState; 6] = [
+const BUSY: [SqlState; 5] = [
     SqlState::LOCK_NOT_AVAILABLE,
-    SqlState::QUERY_CANCELED,
     SqlState::TOO_MANY_CONNECTIONS,
     SqlState::OUT_OF_MEMORY,
     SqlState::T_R_SERIALIZATION_FAILURE,
@@ -178,6 +178,7 @@ fn postgres(doing: &'static str, error: tokio_postgres::Error) -> CatalogError {
     match error.code() {
         None if error.is_closed() || is_io(&error) => CatalogError::Unavailable { reason },
         Some(code) if LOST.contains(code) => CatalogError::Unavailable { reason },
+        Some(code) if *code == SqlState::QUERY_CANCELED => CatalogError::TooSlow(STATEMENT_S),
         Some(code) if BUSY.contains(code) => CatalogError::Busy(WAIT_S),
         // Data exceptions: a NUL in a text, a text too long; and rows too large for an index.
         Some(code) if code.code().starts_with("22") || *code == SqlState::PROGRAM_LIMIT_EXCEEDED => {
@@ -191,6 +192,7 @@ fn postgres(doing: &'static str, error: tokio_postgres::Error) -> CatalogError {
 pub(super) fn database(doing: &'static str, error: rusqlite::Error) -> CatalogError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => CatalogError::Busy(BUSY_TIMEOUT_S),
+        Some(ErrorCode::OperationInterrupted) => CatalogError::TooSlow(READ_S),
         _ => CatalogError::Database { doing, source: Box::new(error) },
     }
 }

@@ -3,11 +3,11 @@
 //! changes an answer; without it, or while it is being made, searches read the metadata itself.
 
 use super::failure::Failure;
-use super::{index_postgres, index_sqlite};
-use super::session::Session;
 use super::page::Scope;
+use super::session::Session;
 use super::sql::{Dialect, Param, Sql};
 use super::{Catalog, Result, facts};
+use super::{index_postgres, index_sqlite};
 
 /// Of what is in the index. An index of another version is not used, and made anew.
 const VERSION: i64 = 1;
@@ -47,10 +47,9 @@ fn state(session: &Session<'_>) -> Result<Option<State>, Failure> {
     }
     let read = |row: &super::session::Row<'_>| Ok((row.int(0)?, row.int(1)?, row.int(2)?));
     let found = session.first("SELECT version, indexed_to, ready FROM tiled_host_state", &[], read)?;
-    Ok(found.filter(|(version, ..)| *version == VERSION).map(|(_, indexed_to, ready)| State {
-        indexed_to,
-        ready: ready != 0,
-    }))
+    Ok(found
+        .filter(|(version, ..)| *version == VERSION)
+        .map(|(_, indexed_to, ready)| State { indexed_to, ready: ready != 0 }))
 }
 
 /// Makes tables and triggers, unless they are there.
@@ -76,7 +75,10 @@ fn proceed(session: &Session<'_>) -> Result<bool, Failure> {
         session.execute("UPDATE tiled_host_state SET ready = 1", &[])?;
         return Ok(false);
     };
-    session.execute(on(session, || index_sqlite::ADD_RANGE, || index_postgres::ADD_RANGE), &[from, Param::Int(to)])?;
+    session.execute(
+        on(session, || index_sqlite::ADD_RANGE, || index_postgres::ADD_RANGE),
+        &[from, Param::Int(to)],
+    )?;
     session.execute("UPDATE tiled_host_state SET indexed_to = ?1", &[Param::Int(to)])?;
     Ok(true)
 }
@@ -113,7 +115,8 @@ impl Catalog {
         }
         self.store.write(DOING, begin)?;
         while self.store.write(DOING, proceed)? {
-            let at = self.store.read(DOING, |session| Ok(state(session)?.map_or(0, |state| state.indexed_to)))?;
+            let at =
+                self.store.read(DOING, |session| Ok(state(session)?.map_or(0, |state| state.indexed_to)))?;
             if !progress(at) {
                 break;
             }

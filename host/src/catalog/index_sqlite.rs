@@ -5,7 +5,8 @@ use super::facts_sql::ODD;
 
 /// What makes the tables and triggers.
 pub(super) fn create() -> String {
-    let with = |text: String, what: &str, row: &str, sql: String| text.replace(&format!("{{{what} {row}}}"), &sql);
+    let with =
+        |text: String, what: &str, row: &str, sql: String| text.replace(&format!("{{{what} {row}}}"), &sql);
     let text = include_str!("index_sqlite.sql").to_owned();
     let text = with(text, "ADD", "new", move_to("enter", "new"));
     with(text, "REMOVE", "old", move_to("leave", "old"))

@@ -184,9 +184,12 @@ fn lost(reason: &str) -> Failure {
     CatalogError::Unavailable { reason: reason.to_owned() }.into()
 }
 
+/// How long one statement may take.
+pub(super) const STATEMENT_S: u64 = 60;
+
 fn settings() -> String {
     format!(
-        "SET TIME ZONE 'UTC'; SET lock_timeout = '{WAIT_S}s'; SET statement_timeout = '60s'; \
+        "SET TIME ZONE 'UTC'; SET lock_timeout = '{WAIT_S}s'; SET statement_timeout = '{STATEMENT_S}s'; \
          SET idle_in_transaction_session_timeout = '120s'; SET client_min_messages = 'warning'; SET jit = off"
     )
 }

@@ -259,8 +259,7 @@ impl Catalog {
     /// # Errors
     /// `Database`.
     pub fn count(&self, parent: i64) -> Result<u64> {
-        self.store
-            .read("counting", |session| Ok(page::count(session, Scope::Children(parent), &[])?.value))
+        self.store.read("counting", |session| Ok(page::count(session, Scope::Children(parent), &[])?.value))
     }
 
     /// A page of the children of a node.

@@ -54,7 +54,8 @@ pub(super) fn choose(
 ) -> Result<Plan, Failure> {
     facts::check(queries)?;
     // The key of a child is found by Tiled's own index.
-    let one_key = matches!(scope, Scope::Children(_)) && queries.iter().any(|q| matches!(q, Query::Lookup { .. }));
+    let one_key =
+        matches!(scope, Scope::Children(_)) && queries.iter().any(|q| matches!(q, Query::Lookup { .. }));
     if queries.is_empty() || one_key {
         return Ok(Plan::Walk(true));
     }
@@ -74,6 +75,20 @@ pub(super) fn choose(
     {
         return Ok(Plan::Drive(driver.clone(), left_out));
     }
+    if let Some(at) = fewest(session, scope, &drivers, (wanted, extent), left_out)? {
+        return Ok(Plan::Drive(drivers.swap_remove(at), left_out));
+    }
+    Ok(dense(drivers, scope, wanted, left_out, facts))
+}
+
+/// Which of the drivers has the fewest candidates, where one has few.
+fn fewest(
+    session: &Session<'_>,
+    scope: Scope,
+    drivers: &[Driver],
+    (wanted, extent): (Wanted, u64),
+    left_out: bool,
+) -> Result<Option<usize>, Failure> {
     for cap in CAPS {
         let mut best = None;
         for (at, driver) in drivers.iter().enumerate() {
@@ -83,7 +98,7 @@ pub(super) fn choose(
             }
         }
         if let Some((_, at)) = best {
-            return Ok(Plan::Drive(drivers.swap_remove(at), left_out));
+            return Ok(Some(at));
         }
         // Walking reads the metadata of about extent / cap nodes for each that is found; gathering takes less for
         // each candidate.
@@ -95,7 +110,7 @@ pub(super) fn choose(
             break;
         }
     }
-    Ok(dense(drivers, scope, wanted, left_out, facts))
+    Ok(None)
 }
 
 /// All queries have many candidates.
@@ -133,7 +148,8 @@ fn extent(session: &Session<'_>, scope: Scope) -> Result<u64, Failure> {
             &[Param::Int(parent)],
             |row| Ok((row.opt_int(0)?, row.opt_int(1)?)),
         )?,
-        Scope::Below(..) => session.first("SELECT 0, max(id) FROM nodes", &[], |row| Ok((row.opt_int(0)?, row.opt_int(1)?)))?,
+        Scope::Below(..) => session
+            .first("SELECT 0, max(id) FROM nodes", &[], |row| Ok((row.opt_int(0)?, row.opt_int(1)?)))?,
     };
     let Some((Some(first), Some(last))) = ends else { return Ok(0) };
     Ok(u64::try_from(last.saturating_sub(first)).unwrap_or(0).saturating_add(1))

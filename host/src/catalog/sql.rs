@@ -332,7 +332,9 @@ impl Dialect {
     /// What to bind for a search of whole words, and the condition given its placeholder.
     pub fn words(self, text: &str) -> (Param, fn(&str) -> String) {
         match self {
-            Dialect::Sqlite { .. } => (Param::text(text), |asked| format!("tiled_words({asked}, n.metadata)")),
+            Dialect::Sqlite { .. } => {
+                (Param::text(text), |asked| format!("tiled_words({asked}, n.metadata)"))
+            }
             // The expression of Tiled's index.
             Dialect::Postgres => (Param::Text(pg::tsquery(text)), |asked| {
                 format!(

@@ -146,6 +146,8 @@ pub struct TreeArgs {
     pub uri: Option<String>,
     /// Catalog: make it when it is not there.
     pub init_if_not_exists: bool,
+    /// Catalog: leave its database without the search index, which else is built when the server starts.
+    pub without_search_index: bool,
     /// Catalog: where new data go; also readable.
     pub writable_storage: OneOrMany,
     /// Catalog: where files may be read.

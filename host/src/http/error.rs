@@ -92,7 +92,9 @@ impl From<Error> for HttpError {
 impl From<CatalogError> for HttpError {
     fn from(error: CatalogError) -> Self {
         match error {
-            CatalogError::Query(error) => HttpError::bad_request(error.to_string()),
+            CatalogError::Query(error) => error.into(),
+            // Not a 5xx: the client would ask again and again.
+            CatalogError::TooSlow(_) => HttpError::bad_request(error.to_string()),
             CatalogError::Busy(seconds) => {
                 tracing::warn!("the catalog was locked for {seconds} s");
                 HttpError::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
@@ -156,7 +158,14 @@ impl From<crate::access::MissingScope> for HttpError {
 
 impl From<crate::query::QueryError> for HttpError {
     fn from(error: crate::query::QueryError) -> Self {
-        HttpError::bad_request(error.to_string())
+        use crate::query::QueryError;
+        match error {
+            // What Tiled's own declaration of its parameters refuses.
+            QueryError::MalformedSort { .. } | QueryError::BadValue { filter: "structure_family", .. } => {
+                HttpError::unprocessable(error.to_string())
+            }
+            _ => HttpError::bad_request(error.to_string()),
+        }
     }
 }
 

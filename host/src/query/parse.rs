@@ -149,7 +149,8 @@ impl Group<'_> {
         Ok(match self.name {
             "fulltext" => {
                 let text = self.text("text", at);
-                Words::parse(&text).map_err(|reason| self.bad("text", format!("not a full text search: {reason}")))?;
+                Words::parse(&text)
+                    .map_err(|reason| self.bad("text", format!("not a full text search: {reason}")))?;
                 Query::FullText { text }
             }
             "lookup" => Query::Lookup { key },

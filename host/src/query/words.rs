@@ -157,7 +157,9 @@ impl Reader {
         let mut wants_more = false;
         loop {
             match self.peek() {
-                Some(Token::And) if parts.is_empty() || wants_more => return Err("AND has nothing before it".into()),
+                Some(Token::And) if parts.is_empty() || wants_more => {
+                    return Err("AND has nothing before it".into());
+                }
                 Some(Token::And) => {
                     self.at += 1;
                     wants_more = true;
