@@ -12,6 +12,8 @@ use tiled_host::catalog::{Catalog, Counting, DistinctRequest, NewNode, PageReque
 use tiled_host::query::{Operator, Pattern, Query, parse_sort};
 use tiled_plugin_api::model::{Spec, StructureFamily};
 
+const COLORS: [&str; 5] = ["red", "green", "blue", "white", "black"];
+const KINDS: [&str; 3] = ["film", "crystal", "powder"];
 const BATCH: usize = 1000;
 const REPEATS: usize = 21;
 
@@ -41,9 +43,9 @@ fn node(number: usize) -> NewNode {
     let scatter = number.wrapping_mul(2_654_435_761) % 1_000_003;
     node.metadata = json!({
         "n": number,
-        "color": if rare { "vermilion" } else { ["red", "green", "blue", "white", "black"][scatter % 5] },
+        "color": if rare { "vermilion" } else { COLORS[scatter % 5] },
         "temp": f64::from(u32::try_from(scatter).unwrap_or(0)) / 1000.0,
-        "sample": {"name": format!("sample-{number:08}"), "kind": ["film", "crystal", "powder"][scatter % 3]},
+        "sample": {"name": format!("sample-{number:08}"), "kind": KINDS[scatter % 3]},
         "tags": if rare { json!(["odd"]) } else { json!(["even"]) },
         "note": if rare { "scan with tantalum foil" } else { "scan of a film" },
     });

@@ -212,9 +212,12 @@ impl Driver {
 
     /// Selects that give the candidates' `id`. The same may come twice.
     pub fn selects(&self, sql: &mut Sql, scope: Scope, left_out: bool) -> Vec<String> {
+        // PostgreSQL refuses a parameter that is not used.
         let parent = match scope {
-            Scope::Children(parent) => Some(sql.bind(Param::Int(parent))),
-            Scope::Below(..) => None,
+            Scope::Children(parent) if self.is_scoped() || !sql.dialect.words_are_exact() => {
+                Some(sql.bind(Param::Int(parent)))
+            }
+            _ => None,
         };
         let parent_is =
             |column: &str| parent.as_ref().map_or("1 = 1".to_owned(), |p| format!("{column} = {p}"));
