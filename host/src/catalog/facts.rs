@@ -111,7 +111,7 @@ fn spans(query: &Query) -> Option<(Vec<Span>, bool)> {
     let one = |path: String, range| vec![Span { path, range }];
     Some(match query {
         Query::Eq { key, value } => (one(path(key)?, Range::At(scalar(value)?)), !is_cut(value)),
-        Query::In { key, values } if values.len() <= VALUES_MAX => {
+        Query::In { key, values } if (1..=VALUES_MAX).contains(&values.len()) => {
             let path = path(key)?;
             let at = |value| Some(Span { path: path.clone(), range: Range::At(scalar(value)?) });
             (values.iter().map(at).collect::<Option<_>>()?, !values.iter().any(is_cut))
