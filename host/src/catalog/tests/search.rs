@@ -252,6 +252,12 @@ fn distinct_values(catalog: &Catalog) -> Vec<(String, Vec<DistinctValue>)> {
     let found = catalog.distinct(ROOT, &request).unwrap();
     let mut all = found.metadata;
     all.push(("family".to_owned(), found.structure_families.unwrap()));
+    for found in all.iter_mut().flat_map(|(_, values)| values) {
+        // 1 and 1.0 are one value, and either may stand for both.
+        if let Some(number) = found.value.as_f64().filter(|number| number.abs() < 1e15) {
+            found.value = Value::from(number + 0.0);
+        }
+    }
     all
 }
 
