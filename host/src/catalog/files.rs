@@ -102,7 +102,7 @@ fn file_nodes(session: &Session<'_>, parent: i64, uris: &[String]) -> Result<Vec
         "SELECT DISTINCT n.id, n.key FROM assets a CROSS JOIN data_source_asset_association b \
          CROSS JOIN data_sources d CROSS JOIN nodes n WHERE {} AND b.asset_id = a.id \
          AND d.id = b.data_source_id AND n.id = d.node_id AND +n.parent = ?2 ORDER BY n.id",
-        session.dialect().in_list("a.data_uri", "?1")
+        session.dialect().in_texts("a.data_uri", "?1")
     );
     let params = [Param::Text(Value::from(uris).to_string()), Param::Int(parent)];
     let nodes = session.rows(&sql, &params, |row| Ok((row.int(0)?, row.string(1)?)))?;
@@ -124,7 +124,7 @@ fn keys_taken(
         "SELECT n.key, n.id, n.structure_family = 'container' \
          AND NOT EXISTS (SELECT 1 FROM data_sources d WHERE d.node_id = n.id) \
          FROM nodes n WHERE {} AND n.parent = ?2",
-        session.dialect().in_list("n.key", "?1")
+        session.dialect().in_texts("n.key", "?1")
     );
     let params = [Param::Text(Value::from(keys).to_string()), Param::Int(parent)];
     let taken = session.rows(&sql, &params, |row| {
