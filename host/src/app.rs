@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{auth::Authenticator, read::Readers, render::RenderCache};
+use crate::{auth::Authenticator, read::Readers, render::RenderCache, write::Writers};
 
 /// Everything a request needs. Cheap to clone.
 #[derive(Clone)]
@@ -14,6 +14,10 @@ pub struct AppState {
     pub auth: Authenticator,
     /// Reads values; its tree finds nodes.
     pub readers: Readers,
+    /// Makes, writes and deletes nodes.
+    pub writers: Arc<Writers>,
+    /// Bytes of a body that may be sent.
+    pub max_body_bytes: u64,
     /// Rendered documents.
     pub rendered: RenderCache,
     /// A prefix that a proxy strips: empty, or `/prefix`.

@@ -22,6 +22,7 @@ use crate::{
     render::RenderCache,
     source::{Roots, Storages},
     tree::{Filler, Mount, MountOptions, Tree, TreeLimits},
+    write::{SpecRules, Writers},
 };
 
 /// A server that is ready to listen.
@@ -61,7 +62,7 @@ pub fn boot(config: &Config, plugins: &PluginsConfig) -> Result<Booted, BootErro
     check_paths(&config.trees)?;
     let mut mounts = Vec::new();
     for ((tree, roots), storages) in config.trees.iter().zip(roots).zip(storages) {
-        mounts.push(mount(tree, roots, storages, &plugins)?);
+        mounts.push(mount(tree, roots, storages, &plugins, config.create_mount_nodes_if_not_exist)?);
     }
     let limits = TreeLimits {
         open_adapters: config.limits.open_adapters,
@@ -69,6 +70,11 @@ pub fn boot(config: &Config, plugins: &PluginsConfig) -> Result<Booted, BootErro
         exact_count_limit: config.exact_count_limit,
     };
     let tree = Arc::new(Tree::new(mounts, plugins, &limits));
+    let rules = SpecRules {
+        declared: config.specs.iter().map(|spec| spec.spec.clone()).collect(),
+        reject_undeclared: config.reject_undeclared_specs,
+    };
+    let writers = Writers::new(tree.clone(), rules);
     let readers = Readers {
         tree,
         budget: Budget::new(config.limits.memory_mb << 20),
@@ -85,6 +91,8 @@ pub fn boot(config: &Config, plugins: &PluginsConfig) -> Result<Booted, BootErro
     let app = App::new(AppState {
         auth: Authenticator::new(&api_key, config.authentication.allow_anonymous_access),
         readers,
+        writers,
+        max_body_bytes: config.limits.body_mb << 20,
         rendered: RenderCache::new(config.limits.metadata_cache_mb << 20),
         root_path: normalised(&config.uvicorn.root_path),
         expose_raw_assets: config.expose_raw_assets,
@@ -139,6 +147,7 @@ fn mount(
     roots: Roots,
     storages: Storages,
     plugins: &Arc<Plugins>,
+    create_mount_nodes: bool,
 ) -> Result<Mount, BootError> {
     let named = |error: &dyn std::fmt::Display| BootError(format!("tree {}: {error}", tree.path));
     let (catalog, filler): Filled = match tree.tree.as_str() {
@@ -172,7 +181,7 @@ fn mount(
         storages,
     };
     let mount = Mount { path: segments(&tree.path), catalog, options, filler };
-    check_mount_node(&mount).map_err(|e| named(&e))?;
+    check_mount_node(&mount, create_mount_nodes).map_err(|e| named(&e))?;
     Ok(mount)
 }
 
@@ -240,11 +249,17 @@ fn mount_node(value: Option<&Value>) -> Vec<String> {
     }
 }
 
-fn check_mount_node(mount: &Mount) -> Result<(), BootError> {
+fn check_mount_node(mount: &Mount, create: bool) -> Result<(), BootError> {
     let keys: Vec<&str> = mount.options.mount_node.iter().map(String::as_str).collect();
     let found = mount.catalog.lookup(&keys).map_err(BootError::of)?;
     if found.is_some_and(|(_, consumed)| consumed == keys.len()) {
         return Ok(());
     }
-    Err(BootError(format!("mount_node /{} is not in the catalog: create it first", keys.join("/"))))
+    if create {
+        return mount.catalog.create_path(&keys).map(|_| ()).map_err(BootError::of);
+    }
+    Err(BootError(format!(
+        "mount_node /{} is not in the catalog: create it first, or set create_mount_nodes_if_not_exist = true",
+        keys.join("/")
+    )))
 }

@@ -6,6 +6,7 @@
 //! http     URL, headers → path, wish, caller        the only room that knows HTTP
 //! tree     path + caller → Node                     the only maker of a Node
 //! read     node + wish → plan → values → Reply      refuses before it reads
+//! write    node + wish + body → data → row          refuses before it takes the body
 //! plugin   adapters and serializers                 the only room that loads code
 //! ```
 //!
@@ -29,4 +30,5 @@ pub mod register;
 pub mod render;
 pub mod source;
 pub mod tree;
+pub mod write;
 pub mod zarr;

@@ -37,3 +37,30 @@ fn clients_of_zarr_read_what_tileds_client_reads() {
     run_python(&python, "reads_zarr.py", &[server.url(), KEY]);
     server.end();
 }
+
+#[test]
+fn the_python_client_reads_what_it_wrote() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().display();
+    let server = Server::config(&format!(
+        r#"
+        [authentication]
+        allow_anonymous_access = true
+        single_user_api_key = "{KEY}"
+        [uvicorn]
+        port = 0
+        [plugins]
+        directory = "{{plugins}}"
+        [[trees]]
+        path = "/"
+        tree = "catalog"
+        [trees.args]
+        uri = "sqlite:///{path}/catalog.db"
+        init_if_not_exists = true
+        writable_storage = "file://localhost{path}/data"
+        "#
+    ));
+    run_python(&python, "writes.py", &[server.url(), KEY]);
+    server.end();
+}

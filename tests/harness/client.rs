@@ -64,6 +64,33 @@ impl Client {
         }
         answer(request.send(body.to_string()).unwrap())
     }
+
+    /// Any request with a body.
+    pub fn send(&self, method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{url}", self.url));
+        for (name, value) in headers.iter().copied() {
+            request = request.header(name, value);
+        }
+        if let Some(key) = &self.key {
+            request = request.header("authorization", format!("Apikey {key}"));
+        }
+        answer(self.agent.run(request.body(body.to_vec()).unwrap()).unwrap())
+    }
+
+    /// The same with a JSON body.
+    pub fn send_json(&self, method: &str, url: &str, body: &Value) -> Answer {
+        self.send(method, url, &[("content-type", "application/json")], body.to_string().as_bytes())
+    }
+
+    /// `PUT url` with a body of that type.
+    pub fn put(&self, url: &str, content_type: &str, body: &[u8]) -> Answer {
+        self.send("PUT", url, &[("content-type", content_type)], body)
+    }
+
+    /// `DELETE url`.
+    pub fn delete(&self, url: &str) -> Answer {
+        self.send("DELETE", url, &[], b"")
+    }
 }
 
 fn answer(mut response: ureq::http::Response<ureq::Body>) -> Answer {

@@ -10,6 +10,8 @@ mod metadata;
 mod pages;
 mod search;
 mod table;
+mod writing;
+mod writing_values;
 mod zarr;
 
 use tempfile::TempDir;

@@ -82,7 +82,7 @@ pub struct Caller {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingScope {
     /// What the route asks for.
-    pub required: Scope,
+    pub required: Vec<Scope>,
     /// What the caller has.
     pub had: Scopes,
 }
@@ -96,7 +96,19 @@ impl Caller {
         if self.scopes.contains(scope) {
             Ok(())
         } else {
-            Err(MissingScope { required: scope, had: self.scopes })
+            Err(MissingScope { required: vec![scope], had: self.scopes })
+        }
+    }
+
+    /// Whether this caller may do all of these.
+    ///
+    /// # Errors
+    /// All that are asked for, when one is missing.
+    pub fn require_all(self, scopes: &[Scope]) -> Result<(), MissingScope> {
+        if scopes.iter().all(|scope| self.scopes.contains(*scope)) {
+            Ok(())
+        } else {
+            Err(MissingScope { required: scopes.to_vec(), had: self.scopes })
         }
     }
 }
@@ -106,10 +118,11 @@ impl std::error::Error for MissingScope {}
 impl fmt::Display for MissingScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let had: Vec<String> = self.had.names().iter().map(|name| format!("'{name}'")).collect();
+        let required: Vec<String> = self.required.iter().map(|scope| format!("'{scope}'")).collect();
         write!(
             f,
-            "Not enough permissions. Requires scopes ['{}']. Request had scopes [{}]",
-            self.required,
+            "Not enough permissions. Requires scopes [{}]. Request had scopes [{}]",
+            required.join(", "),
             had.join(", ")
         )
     }

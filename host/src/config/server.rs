@@ -235,6 +235,8 @@ pub struct LimitsConfig {
     pub open_adapters: usize,
     /// Rendered metadata kept ready, in megabytes.
     pub metadata_cache_mb: u64,
+    /// Megabytes of a request's body; a write is one block of an array or one partition of a table.
+    pub body_mb: u64,
     /// Seconds a request may take until its first byte.
     pub request_s: u64,
 }
@@ -246,6 +248,7 @@ impl Default for LimitsConfig {
             whole_mb: 64,
             open_adapters: 256,
             metadata_cache_mb: 32,
+            body_mb: 512,
             request_s: 120,
         }
     }

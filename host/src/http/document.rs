@@ -4,15 +4,16 @@ use std::collections::BTreeSet;
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{Value, json};
 use tiled_plugin_api::{
     author::Error,
     model::{Spec, StructureFamily},
 };
 
-use super::HttpError;
+use super::{HttpError, encode::JsonText};
 use crate::{
     access::Caller,
+    catalog::DataSourceRow,
     http::extract::Params,
     tree::{Entry, ListRequest, Node, Tree, TreeResult},
 };
@@ -128,7 +129,7 @@ struct Attributes {
     ancestors: Vec<String>,
     structure_family: Option<StructureFamily>,
     specs: Option<Vec<Spec>>,
-    metadata: Option<Box<RawValue>>,
+    metadata: Option<JsonText>,
     structure: Option<Value>,
     access_tags: Option<Vec<String>>,
     sorting: Option<Value>,
@@ -208,7 +209,7 @@ impl Documents<'_> {
         Ok(Resource { id: node.key().to_owned(), attributes, links, meta: None })
     }
 
-    fn metadata(&self, node: &Node) -> TreeResult<Box<RawValue>> {
+    fn metadata(&self, node: &Node) -> TreeResult<JsonText> {
         let text = match &self.shape.selection {
             None => node.metadata.clone(),
             Some(expression) => {
@@ -216,8 +217,7 @@ impl Documents<'_> {
                 json!({"selected": *selected}).to_string()
             }
         };
-        RawValue::from_string(text)
-            .map_err(|e| Error::internal(format!("metadata of {}: {e}", node.key())).into())
+        Ok(JsonText::new(text))
     }
 
     /// Count and, for what is inside a file, the children themselves.
@@ -264,7 +264,11 @@ impl Documents<'_> {
 /// Rows alone have data sources.
 fn data_sources(node: &Node) -> TreeResult<Option<Value>> {
     let crate::tree::Place::Row(mount, row) = &node.place else { return Ok(None) };
-    let sources = mount.catalog.data_sources(row.id)?;
+    Ok(Some(data_source_documents(&mount.catalog.data_sources(row.id)?)))
+}
+
+/// Data sources as clients see them.
+pub fn data_source_documents(sources: &[DataSourceRow]) -> Value {
     let documents = sources.iter().map(|source| {
         let structure = source.structure.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
         let assets = source.assets.iter().map(|asset| {
@@ -275,7 +279,7 @@ fn data_sources(node: &Node) -> TreeResult<Option<Value>> {
                "mimetype": source.mimetype, "parameters": source.parameters, "properties": source.properties,
                "assets": assets.collect::<Vec<_>>(), "management": source.management})
     });
-    Ok(Some(Value::Array(documents.collect())))
+    documents.collect()
 }
 
 /// What a path segment may not carry as it is. Braces too: the client fills templates with `str.format`.
@@ -300,7 +304,7 @@ pub fn path_text(path: &[String]) -> String {
 }
 
 /// The links of a node, templates left as they are.
-fn links(node: &Node, base: &str) -> Value {
+pub fn links(node: &Node, base: &str) -> Value {
     let path = path_text(&node.path);
     let own = format!("{base}/metadata/{path}");
     let full = |what: &str| format!("{base}/{what}/full/{path}");

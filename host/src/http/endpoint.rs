@@ -9,8 +9,14 @@ use crate::{access::Scope, app::App};
 pub enum Method {
     /// Reads.
     Get,
-    /// Reads, with a list of names in the body.
+    /// Reads, with a list of names in the body; or makes something new.
     Post,
+    /// Replaces.
+    Put,
+    /// Changes or adds.
+    Patch,
+    /// Removes.
+    Delete,
 }
 
 impl Method {
@@ -19,6 +25,9 @@ impl Method {
         match self {
             Method::Get => "get",
             Method::Post => "post",
+            Method::Put => "put",
+            Method::Patch => "patch",
+            Method::Delete => "delete",
         }
     }
 }
@@ -77,6 +86,20 @@ pub enum Answer {
     Json,
 }
 
+/// What a body carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// A JSON list of names, or null.
+    Names(&'static str),
+    /// A JSON document.
+    Document(&'static str),
+    /// Values, in one of these media types.
+    Values(&'static str, &'static [&'static str]),
+}
+
+/// Scopes that a route may ask for at most.
+const MAX_SCOPES: usize = 3;
+
 /// One row of the URL table.
 pub struct Endpoint {
     /// The method.
@@ -88,11 +111,11 @@ pub struct Endpoint {
     /// A few words.
     pub summary: &'static str,
     /// What the caller must be allowed to do.
-    pub scope: Option<Scope>,
+    pub scopes: [Option<Scope>; MAX_SCOPES],
     /// Groups of query parameters.
     pub params: &'static [&'static [Param]],
-    /// What the body lists, where there is one.
-    pub body: Option<&'static str>,
+    /// What the body carries, where there is one.
+    pub body: Option<Content>,
     /// What comes back.
     pub answer: Answer,
     /// Who answers.
@@ -107,15 +130,14 @@ impl Endpoint {
         answer: Answer,
         handler: fn() -> MethodRouter<App>,
     ) -> Self {
-        let (scope, body) = (None, None);
         Endpoint {
             method: Method::Get,
             url,
             at_root: false,
             summary,
-            scope,
+            scopes: [None; MAX_SCOPES],
             params: &[],
-            body,
+            body: None,
             answer,
             handler,
         }
@@ -130,7 +152,23 @@ impl Endpoint {
         handler: fn() -> MethodRouter<App>,
     ) -> Self {
         let row = Self::get(url, summary, answer, handler);
-        Endpoint { method: Method::Post, body: Some(body), ..row }
+        Endpoint { method: Method::Post, body: Some(Content::Names(body)), ..row }
+    }
+
+    /// A row for a change.
+    pub const fn change(
+        method: Method,
+        url: &'static str,
+        summary: &'static str,
+        handler: fn() -> MethodRouter<App>,
+    ) -> Self {
+        Endpoint { method, ..Self::get(url, summary, Answer::Document, handler) }
+    }
+
+    /// The same with a body.
+    pub const fn takes(mut self, body: Content) -> Self {
+        self.body = Some(body);
+        self
     }
 
     /// The same, for the root node too.
@@ -139,9 +177,13 @@ impl Endpoint {
         self
     }
 
-    /// The same, for those who may.
+    /// The same, for those who may; several are all needed.
     pub const fn needs(mut self, scope: Scope) -> Self {
-        self.scope = Some(scope);
+        let mut free = 0;
+        while self.scopes[free].is_some() {
+            free += 1;
+        }
+        self.scopes[free] = Some(scope);
         self
     }
 
@@ -149,6 +191,11 @@ impl Endpoint {
     pub const fn with(mut self, params: &'static [&'static [Param]]) -> Self {
         self.params = params;
         self
+    }
+
+    /// All scopes that it needs.
+    pub fn needed(&self) -> impl Iterator<Item = Scope> + '_ {
+        self.scopes.iter().flatten().copied()
     }
 
     /// The URLs as axum writes them.

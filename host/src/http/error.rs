@@ -44,6 +44,11 @@ impl HttpError {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
+    /// A refusal with a status and a text that no error of a lower room has.
+    pub fn too_large(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+    }
+
     fn with_header(mut self, name: header::HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.push((name, value));
@@ -140,7 +145,8 @@ impl From<TreeError> for HttpError {
                 HttpError::new(StatusCode::NOT_FOUND, error.to_string())
             }
             TreeError::Scope(missing) => {
-                let challenge = format!("Bearer scope=\"{}\"", missing.required);
+                let required: Vec<String> = missing.required.iter().map(ToString::to_string).collect();
+                let challenge = format!("Bearer scope=\"{}\"", required.join(" "));
                 HttpError::new(StatusCode::UNAUTHORIZED, missing.to_string())
                     .with_header(header::WWW_AUTHENTICATE, &challenge)
             }

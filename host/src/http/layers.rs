@@ -18,7 +18,7 @@ use crate::app::App;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-tiled-request-id");
 
-/// Request id, CSRF cookie, API key cookie, `Vary`, `X-Tiled-Root`.
+/// Bodies that nobody wants are read to their end. Request id, CSRF cookie, API key cookie, `Vary`, `X-Tiled-Root`.
 pub async fn every_response(State(app): State<App>, request: Request<Body>, next: Next) -> Response {
     let id = super::extract::request_id(request.headers());
     let csrf = super::extract::cookie(request.headers(), "tiled_csrf").is_none();
@@ -27,6 +27,7 @@ pub async fn every_response(State(app): State<App>, request: Request<Body>, next
         app.auth.caller(&crate::auth::Credentials::ApiKey(key.clone())).ok().map(|_| key)
     });
     let root = super::extract::root_url(request.headers(), &app.root_path);
+    let request = request.map(super::extract::DrainedBody::new);
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {
@@ -45,6 +46,29 @@ pub async fn every_response(State(app): State<App>, request: Request<Body>, next
         response.headers_mut().insert(HeaderName::from_static("x-tiled-root"), root);
     }
     response
+}
+
+/// A browser sends the key's cookie along with whatever a foreign page makes it ask for. So who changes something by that
+/// cookie must also show the other one, which a foreign page cannot read.
+pub async fn double_submit(request: Request<Body>, next: Next) -> Response {
+    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE);
+    let headers = request.headers();
+    // Who shows the key itself is no foreign page.
+    let shown = headers.contains_key(header::AUTHORIZATION);
+    if safe || shown || super::extract::cookie(headers, "tiled_api_key").is_none() {
+        return next.run(request).await;
+    }
+    let refuse = |text: &'static str| (StatusCode::FORBIDDEN, text).into_response();
+    let Some(cookie) = super::extract::cookie(headers, "tiled_csrf") else {
+        return refuse("Expected tiled_csrf_token cookie");
+    };
+    let header = headers.get("x-csrf").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let query = || Params::parse(request.uri().query().unwrap_or_default()).one("csrf").map(str::to_owned);
+    match header.or_else(query) {
+        None => refuse("Expected csrf query parameter or x-csrf header"),
+        Some(token) if token != cookie => refuse("Double-submit CSRF tokens do not match"),
+        Some(_) => next.run(request).await,
+    }
 }
 
 fn append_cookie(headers: &mut axum::http::HeaderMap, pair: &str) {

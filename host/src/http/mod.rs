@@ -5,6 +5,7 @@
 
 mod compress;
 mod document;
+mod encode;
 mod endpoint;
 mod error;
 mod extract;

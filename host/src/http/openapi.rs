@@ -6,7 +6,7 @@ use axum::{Json, extract::State};
 use serde_json::{Map, Value, json};
 
 use super::{
-    endpoint::{Answer, Endpoint, Kind, Param},
+    endpoint::{Answer, Content, Endpoint, Kind, Method, Param},
     router::endpoints,
 };
 use crate::app::App;
@@ -76,17 +76,31 @@ fn operation(endpoint: &Endpoint, url: &str, formats: &Formats) -> Value {
         "parameters": in_url.chain(in_query).collect::<Vec<_>>(),
         "responses": responses(endpoint, formats),
     });
-    if let Some(about) = endpoint.body {
-        operation["requestBody"] = json!({
-            "description": about,
-            "content": {"application/json": {"schema": {"type": ["array", "null"], "items": {"type": "string"}}}},
-        });
+    if let Some(body) = endpoint.body {
+        operation["requestBody"] = request_body(body);
     }
-    if let Some(scope) = endpoint.scope {
-        operation["description"] = json!(format!("Needs the scope `{scope}`."));
+    let scopes: Vec<String> = endpoint.needed().map(|scope| format!("`{scope}`")).collect();
+    if !scopes.is_empty() {
+        let noun = if scopes.len() == 1 { "scope" } else { "scopes" };
+        operation["description"] = json!(format!("Needs the {noun} {}.", scopes.join(", ")));
         operation["security"] = json!([{"query": []}, {"header": []}, {"cookie": []}]);
     }
     operation
+}
+
+fn request_body(body: Content) -> Value {
+    let (about, content) = match body {
+        Content::Names(about) => {
+            let schema = json!({"type": ["array", "null"], "items": {"type": "string"}});
+            (about, json!({"application/json": {"schema": schema}}))
+        }
+        Content::Document(about) => (about, json!({"application/json": {"schema": {"type": "object"}}})),
+        Content::Values(about, media_types) => {
+            let content = media_types.iter().map(|media_type| ((*media_type).to_owned(), json!({})));
+            (about, content.collect::<Map<_, _>>().into())
+        }
+    };
+    json!({"description": about, "content": content})
 }
 
 fn operation_id(endpoint: &Endpoint, url: &str) -> String {
@@ -142,11 +156,22 @@ fn responses(endpoint: &Endpoint, formats: &Formats) -> Value {
         let schema = json!({"$ref": "#/components/schemas/Error"});
         responses[status] = json!({"description": when, "content": {"application/json": {"schema": schema}}});
     };
-    if endpoint.scope.is_some() {
+    let scoped = endpoint.needed().next().is_some();
+    if scoped {
         refuse("400", "The request makes no sense for this node");
         refuse("401", "A key is missing, wrong, or may not do this");
         refuse("404", "No such node, or a node of another family");
         refuse("422", "A parameter is not of its form, or the file is damaged");
+    }
+    let changes = matches!(endpoint.method, Method::Put | Method::Patch | Method::Delete)
+        || matches!(endpoint.body, Some(Content::Document(_)));
+    if changes {
+        refuse("405", "This node cannot be changed so");
+        refuse("409", "What is there stands against it");
+    }
+    if matches!(endpoint.body, Some(Content::Values(..))) {
+        refuse("413", "The body is too large");
+        refuse("415", "Values of this family cannot be written in this media type");
     }
     if matches!(endpoint.answer, Answer::Values(_)) {
         refuse("406", "The values cannot be encoded so; the answer says how they can");
@@ -155,7 +180,7 @@ fn responses(endpoint: &Endpoint, formats: &Formats) -> Value {
         refuse("403", "This server gives out no files");
         responses["206"] = json!({"description": "The range asked for", "content": {"*/*": {}}});
     }
-    if endpoint.scope.is_some() {
+    if scoped && !changes {
         responses["304"] = json!({"description": "As the caller has it already (`If-None-Match`)"});
     }
     responses

@@ -38,6 +38,41 @@ pub const FIELD: &[Param] =
 pub const PARTITION: &[Param] =
     &[Param::new("partition", Kind::Number, "The partition's number, from 0 on").required()];
 
+/// Whether values are kept.
+pub const PERSIST: &[Param] =
+    &[Param::new("persist", Kind::Flag, "False: checked, but not kept; true when it is left out")];
+
+/// Which region of an array.
+pub const REGION: &[Param] = &[
+    Param::new("offset", Kind::Text, "First element along every axis, 0 where it is left out: `4,0`")
+        .required(),
+    Param::new("shape", Kind::Text, "Lengths of the region: `2,3`").required(),
+    Param::new("extend", Kind::Flag, "Let the array grow to hold the region"),
+];
+
+/// Whether the former metadata are kept.
+pub const DROP_REVISION: &[Param] =
+    &[Param::new("drop_revision", Kind::Flag, "Do not keep the former metadata as a revision")];
+
+/// How much is deleted.
+pub const RECURSIVE: &[Param] = &[Param::new("recursive", Kind::Flag, "Delete what is below, too")];
+
+/// Whether data are spared that nobody else has.
+pub const EXTERNAL_ONLY: &[Param] = &[Param::new(
+    "external_only",
+    Kind::Flag,
+    "Refuse where data would be removed that only this server keeps; true when it is left out",
+)];
+
+/// Which revision.
+pub const NUMBER: &[Param] = &[Param::new("number", Kind::Number, "The revision's number").required()];
+
+/// What was added to a file.
+pub const PATCHED: &[Param] = &[
+    Param::new("patch_shape", Kind::Text, "Lengths of the region that was written; with `patch_offset`"),
+    Param::new("patch_offset", Kind::Text, "First element of the region that was written"),
+];
+
 /// Which buffers of an awkward array.
 pub const FORM_KEYS: &[Param] =
     &[Param::new("form_key", Kind::Texts, "Only buffers whose names start so; all when there is none")];

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::{
     HttpError,
     compress::{compress, encoded_as},
+    encode::{to_json, to_msgpack},
     extract::Ask,
 };
 use crate::{
@@ -26,14 +27,10 @@ use crate::{
 /// # Errors
 /// `Internal` when it has no such form.
 pub async fn render(ask: &Ask, document: &impl Serialize) -> Result<Rendered, HttpError> {
-    let failed =
-        |error: &dyn std::fmt::Display| HttpError::from(tiled_plugin_api::author::Error::internal(error));
-    let json = serde_json::to_vec(document).map_err(|e| failed(&e))?;
     let (content_type, bytes) = if ask.wants_msgpack() {
-        let value: serde_json::Value = serde_json::from_slice(&json).map_err(|e| failed(&e))?;
-        ("application/x-msgpack", rmp_serde::to_vec(&value).map_err(|e| failed(&e))?)
+        ("application/x-msgpack", to_msgpack(document)?)
     } else {
-        ("application/json", json)
+        ("application/json", to_json(document)?)
     };
     let etag = etag_of(&bytes);
     let bytes = Bytes::from(bytes);

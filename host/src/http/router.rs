@@ -2,20 +2,27 @@
 
 use axum::{
     Router, middleware,
-    routing::{get, post},
+    routing::{delete, get, patch, post, put},
 };
 
 use super::{
-    endpoint::{Answer, Endpoint},
+    endpoint::{
+        Answer,
+        Content::{Document, Values},
+        Endpoint, Method,
+    },
     layers, openapi,
     params::{
-        ASSET, BLOCK, COLUMNS, DISTINCT, FIELD, FILTERS, FORM_KEYS, FORMAT, PAGE, PARTITION, RELATIVE_PATH,
-        ROOT_PATH, SHAPE, SLICE, SORT,
+        ASSET, BLOCK, COLUMNS, DISTINCT, DROP_REVISION, EXTERNAL_ONLY, FIELD, FILTERS, FORM_KEYS, FORMAT,
+        NUMBER, PAGE, PARTITION, PATCHED, PERSIST, RECURSIVE, REGION, RELATIVE_PATH, ROOT_PATH, SHAPE, SLICE,
+        SORT,
     },
     routes,
 };
 use crate::{
-    access::Scope::{ReadData, ReadMetadata},
+    access::Scope::{
+        CreateNode, DeleteNode, DeleteRevision, ReadData, ReadMetadata, Register, WriteData, WriteMetadata,
+    },
     app::App,
 };
 
@@ -181,6 +188,130 @@ const ZARR: &[Endpoint] = &[
     .needs(ReadMetadata),
 ];
 
+/// Routes by which data come in.
+const WRITING: &[Endpoint] = &[
+    Endpoint::change(Method::Post, "/api/v1/metadata/{path}", "A new node, to be written", || {
+        post(routes::register::create)
+    })
+    .at_root()
+    .needs(WriteMetadata)
+    .needs(CreateNode)
+    .takes(Document("Key, family, structure, metadata and specs of the node")),
+    Endpoint::change(Method::Post, "/api/v1/register/{path}", "A new node, of files that are there", || {
+        post(routes::register::register)
+    })
+    .at_root()
+    .needs(WriteMetadata)
+    .needs(CreateNode)
+    .needs(Register)
+    .takes(Document("As for metadata, with assets")),
+    Endpoint::change(Method::Put, "/api/v1/metadata/{path}", "Other metadata for a node", || {
+        put(routes::revise::replace)
+    })
+    .at_root()
+    .needs(WriteMetadata)
+    .with(&[DROP_REVISION])
+    .takes(Document("Metadata and specs; null leaves a part as it is")),
+    Endpoint::change(Method::Patch, "/api/v1/metadata/{path}", "Changed metadata for a node", || {
+        patch(routes::revise::patch)
+    })
+    .at_root()
+    .needs(WriteMetadata)
+    .with(&[DROP_REVISION])
+    .takes(Document("A merge patch or a JSON patch of metadata and specs, as its `content-type` says")),
+    Endpoint::change(Method::Delete, "/api/v1/metadata/{path}", "A node goes", || {
+        delete(routes::revise::delete)
+    })
+    .at_root()
+    .needs(DeleteNode)
+    .needs(DeleteRevision)
+    .with(&[RECURSIVE, EXTERNAL_ONLY]),
+    Endpoint::change(Method::Delete, "/api/v1/revisions/{path}", "A revision goes", || {
+        delete(routes::revisions::delete)
+    })
+    .needs(DeleteRevision)
+    .with(&[NUMBER]),
+    Endpoint::change(Method::Put, "/api/v1/data_source/{path}", "A data source has grown", || {
+        put(routes::data_source::put)
+    })
+    .needs(WriteMetadata)
+    .needs(Register)
+    .with(&[PATCHED])
+    .takes(Document("The data source as it is now")),
+    Endpoint::change(Method::Delete, "/api/v1/asset/{path}", "An asset goes", || {
+        delete(routes::asset::delete)
+    })
+    .needs(DeleteNode)
+    .with(&[ASSET, EXTERNAL_ONLY]),
+    Endpoint::change(Method::Put, "/api/v1/array/full/{path}", "All values of an array", || {
+        put(routes::array::put_full)
+    })
+    .needs(WriteData)
+    .with(&[PERSIST])
+    .takes(Values("The elements in C order; of sparse arrays coordinates and values", &[RAW, ARROW])),
+    Endpoint::change(Method::Put, "/api/v1/array/block/{path}", "One block of an array", || {
+        put(routes::array::put_block)
+    })
+    .needs(WriteData)
+    .with(&[BLOCK, PERSIST])
+    .takes(Values("The elements in C order; of sparse arrays coordinates and values", &[RAW, ARROW])),
+    Endpoint::change(Method::Patch, "/api/v1/array/full/{path}", "A region of an array", || {
+        patch(routes::array::patch_full)
+    })
+    .needs(WriteData)
+    .with(&[REGION, PERSIST])
+    .takes(Values("The elements in C order", &[RAW])),
+    Endpoint::change(Method::Put, "/api/v1/table/full/{path}", "All rows of a table", || {
+        put(routes::table::put_full)
+    })
+    .needs(WriteData)
+    .takes(Values("The rows", &[ARROW])),
+    Endpoint::change(Method::Put, "/api/v1/node/full/{path}", "All rows of a table", || {
+        put(routes::table::put_full)
+    })
+    .needs(WriteData)
+    .takes(Values("The rows", &[ARROW])),
+    Endpoint::change(Method::Put, "/api/v1/table/partition/{path}", "One partition of a table", || {
+        put(routes::table::put_partition)
+    })
+    .needs(WriteData)
+    .with(&[PARTITION])
+    .takes(Values("The rows", &[ARROW])),
+    Endpoint::change(Method::Patch, "/api/v1/table/partition/{path}", "More rows for a table", || {
+        patch(routes::table::append_partition)
+    })
+    .needs(WriteData)
+    .with(&[PARTITION])
+    .takes(Values("The rows", &[ARROW])),
+    Endpoint::change(Method::Put, "/api/v1/awkward/full/{path}", "A whole awkward array", || {
+        put(routes::awkward::put_full)
+    })
+    .needs(WriteData)
+    .takes(Values("The buffers", &[ZIP])),
+    Endpoint::change(Method::Put, "/api/v1/ragged/full/{path}", "A whole ragged array", || {
+        put(routes::ragged::put_full)
+    })
+    .needs(WriteData)
+    .with(&[PERSIST])
+    .takes(Values("The buffers", &[ZIP, "application/json"])),
+    Endpoint::change(Method::Put, "/api/v1/ragged/block/{path}", "One block of a ragged array", || {
+        put(routes::ragged::put_block)
+    })
+    .needs(WriteData)
+    .with(&[BLOCK, PERSIST])
+    .takes(Values("The buffers", &[ZIP, "application/json"])),
+    Endpoint::change(Method::Patch, "/api/v1/ragged/full/{path}", "More rows for a ragged array", || {
+        patch(routes::ragged::patch_full)
+    })
+    .needs(WriteData)
+    .with(&[REGION, PERSIST])
+    .takes(Values("The buffers", &[ZIP, "application/json"])),
+];
+
+const RAW: &str = "application/octet-stream";
+const ARROW: &str = "application/vnd.apache.arrow.file";
+const ZIP: &str = "application/zip";
+
 /// Routes used by people and their programs.
 const PAGES: &[Endpoint] = &[
     Endpoint::get("/", "What is served, and how to connect", Answer::Page, || get(routes::ui::landing)),
@@ -196,7 +327,7 @@ const PAGES: &[Endpoint] = &[
 
 /// Every route there is.
 pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
-    API.iter().chain(ZARR).chain(PAGES)
+    API.iter().chain(WRITING).chain(ZARR).chain(PAGES)
 }
 
 /// All routes of the server, below `root_path` as well when a proxy does not strip it.
@@ -210,7 +341,8 @@ pub fn router(app: App) -> Router {
     let all = all.fallback(layers::not_found).method_not_allowed_fallback(layers::method_not_allowed);
     let prefix = app.root_path.clone();
     let all = if prefix.is_empty() { all } else { Router::new().nest(&prefix, all.clone()).merge(all) };
-    all.layer(middleware::from_fn_with_state(app.clone(), layers::every_response))
+    all.layer(middleware::from_fn(layers::double_submit))
+        .layer(middleware::from_fn_with_state(app.clone(), layers::every_response))
         .layer(layers::cors(&app.allow_origins))
         .layer(middleware::from_fn_with_state(app.clone(), layers::foreign_origins))
         .with_state(app)

@@ -26,7 +26,7 @@ pub use budget::Budget;
 pub use chunk::ZarrChunk;
 pub use etag::{Digest, etag_of};
 pub use negotiate::{Format, Wanted, default_media_type};
-pub use plan::{ArrayPlan, BlockPart, tuple};
+pub use plan::{ArrayPlan, BlockPart, block_bounds, tuple};
 pub use reply::{Body, Reply};
 pub use table::TablePart;
 

@@ -70,6 +70,11 @@ impl Adapters {
         &self.plugins
     }
 
+    /// Closes a data source.
+    pub(super) fn forget(&self, mount: &Arc<Mount>, data_source: i64) {
+        self.open.remove(&(Arc::as_ptr(mount) as usize, data_source));
+    }
+
     /// The opened data source of a row.
     ///
     /// # Errors

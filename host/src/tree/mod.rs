@@ -66,6 +66,11 @@ impl Tree {
         self.adapters.plugins()
     }
 
+    /// Closes the adapter of a data source that has changed, so that the next reader opens it anew.
+    pub fn forget(&self, mount: &Arc<Mount>, data_source: i64) {
+        self.adapters.forget(mount, data_source);
+    }
+
     /// Changes whenever any row of any mount may have changed. Cheap: asked for every request.
     pub fn generation(&self) -> u64 {
         self.mounts.iter().fold(0, |all, mount| all.rotate_left(7) ^ mount.catalog.generation())

@@ -3,7 +3,9 @@
 mod ask;
 mod params;
 mod part;
+mod upload;
 
 pub use ask::{Ask, cookie, request_id, root_url};
 pub use params::Params;
-pub use part::{block, expected_shape, slice};
+pub use part::{block, expected_shape, numbers_of, slice};
+pub use upload::{DrainedBody, Upload};

@@ -42,6 +42,19 @@ pub fn expected_shape(params: &Params) -> Result<Option<Vec<u64>>, HttpError> {
     }
 }
 
+/// A required list of numbers: `offset`, `shape`. `scalar` is the shape of one element.
+///
+/// # Errors
+/// 422 when it is missing or no list of numbers.
+pub fn numbers_of(params: &Params, name: &str, or_scalar: bool) -> Result<Vec<u64>, HttpError> {
+    let text = params.one(name).ok_or_else(|| HttpError::missing(name))?;
+    if or_scalar && text == "scalar" {
+        return Ok(vec![]);
+    }
+    let wanted = if or_scalar { "^[0-9]+(,[0-9]+)*$|^scalar$" } else { "^[0-9]+(,[0-9]+)*$" };
+    numbers(text).filter(|numbers| !numbers.is_empty()).ok_or_else(|| pattern(name, text, wanted))
+}
+
 fn numbers(text: &str) -> Option<Vec<u64>> {
     if text.is_empty() {
         return Some(vec![]);

@@ -1,18 +1,20 @@
-//! `GET /api/v1/array/full|block/{path}`: slices of arrays and of sparse arrays.
+//! `/api/v1/array/full|block/{path}`: slices of arrays and of sparse arrays, read and written.
 
 use axum::{extract::State, response::Response};
 use tiled_plugin_api::model::{ArrayStructure, NDSlice, StructureFamily};
 
+use super::store;
 use crate::{
     access::Scope,
     app::App,
     http::{
         HttpError,
-        extract::{self, Ask},
+        extract::{self, Ask, Upload},
         respond,
     },
     read::{ArrayPlan, BlockPart},
     tree::Node,
+    write::Wish,
 };
 
 const ARRAY_LIKE: &[StructureFamily] = &[StructureFamily::Array, StructureFamily::Sparse];
@@ -44,6 +46,26 @@ pub async fn block(State(app): State<App>, ask: Ask) -> Result<Response, HttpErr
     plan.expect(expected.as_deref(), true).map_err(HttpError::unprocessable)?;
     let wanted = ask.wanted();
     Ok(respond::respond(&ask, app.readers.array(&ask.reading(&wanted), &node, &plan).await?).await)
+}
+
+/// `PUT array/full`.
+pub async fn put_full(State(app): State<App>, ask: Ask, upload: Upload) -> Result<Response, HttpError> {
+    let node = store::find(&app, &ask).await?.only(ARRAY_LIKE)?;
+    store::put(&app, &ask, &node, Wish::Whole, upload).await
+}
+
+/// `PUT array/block`.
+pub async fn put_block(State(app): State<App>, ask: Ask, upload: Upload) -> Result<Response, HttpError> {
+    let block = extract::block(&ask.params)?;
+    let node = store::find(&app, &ask).await?.only(ARRAY_LIKE)?;
+    store::put(&app, &ask, &node, Wish::Block(block), upload).await
+}
+
+/// `PATCH array/full`: a region, beyond the present shape if wished.
+pub async fn patch_full(State(app): State<App>, ask: Ask, upload: Upload) -> Result<Response, HttpError> {
+    let wish = store::region(&ask, "an array")?;
+    let node = store::find(&app, &ask).await?.only(&[StructureFamily::Array])?;
+    store::patch(&app, &ask, &node, wish, upload).await
 }
 
 async fn find(app: &App, ask: &Ask) -> Result<Node, HttpError> {

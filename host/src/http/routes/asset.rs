@@ -1,4 +1,4 @@
-//! `GET /api/v1/asset/bytes|manifest/{path}`: the files of a node as they are.
+//! `/api/v1/asset/bytes|manifest/{path}`: the files of a node as they are; `DELETE /api/v1/asset/{path}`.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -98,22 +98,42 @@ pub async fn manifest(State(app): State<App>, ask: Ask) -> Result<Response, Http
     respond::document(&ask, &json!({"manifest": manifest.await?})).await
 }
 
+/// `DELETE asset`: takes an asset from a node, and out of the catalog where nothing else uses it.
+pub async fn delete(State(app): State<App>, ask: Ask) -> Result<Response, HttpError> {
+    let id = id_of(&ask)?;
+    let external_only = ask.params.flag("external_only", true)?;
+    let node = app.readers.tree.find(&ask.cx, &ask.path, ask.caller, Scope::DeleteNode).await?;
+    if !app.expose_raw_assets {
+        let message = "This Tiled server does not allow deleting raw assets.";
+        return Err(HttpError::new(StatusCode::FORBIDDEN, message));
+    }
+    let number = i64::try_from(id).unwrap_or(i64::MAX);
+    let deleted = app.writers.delete_asset(&ask.cx, &node, number, external_only).await?;
+    let (asset_deleted, data_deleted) = deleted.ok_or_else(|| absent(id))?;
+    respond::document(&ask, &json!({"asset_deleted": asset_deleted, "data_deleted": data_deleted})).await
+}
+
+fn id_of(ask: &Ask) -> Result<u64, HttpError> {
+    ask.params.number("id", 0, i64::MAX as u64)?.ok_or_else(|| HttpError::missing("id"))
+}
+
+fn absent(id: u64) -> HttpError {
+    let message = format!("This node exists but it does not have an Asset with id {id}");
+    HttpError::new(StatusCode::NOT_FOUND, message)
+}
+
 async fn find(app: &App, ask: &Ask) -> Result<(Source, AssetRow), HttpError> {
-    let id = ask.params.number("id", 0, i64::MAX as u64)?.ok_or_else(|| HttpError::missing("id"))?;
+    let id = id_of(ask)?;
     let node = app.readers.tree.find(&ask.cx, &ask.path, ask.caller, Scope::ReadData).await?;
     if !app.expose_raw_assets {
         let message = "This Tiled server is configured not to allow downloading raw assets.";
         return Err(HttpError::new(StatusCode::FORBIDDEN, message));
     }
-    let absent = || {
-        let message = format!("This node exists but it does not have an Asset with id {id}");
-        HttpError::new(StatusCode::NOT_FOUND, message)
-    };
-    let Place::Row(mount, row) = &node.place else { return Err(absent()) };
+    let Place::Row(mount, row) = &node.place else { return Err(absent(id)) };
     let sources = mount.catalog.data_sources(row.id)?;
     let asset =
         sources.into_iter().flat_map(|source| source.assets).find(|asset| u64::try_from(asset.id) == Ok(id));
-    let asset = asset.ok_or_else(absent)?;
+    let asset = asset.ok_or_else(|| absent(id))?;
     Ok((open(mount, &asset).await?, asset))
 }
 

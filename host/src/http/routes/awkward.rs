@@ -3,15 +3,16 @@
 use axum::{body::Bytes, extract::State, response::Response};
 use tiled_plugin_api::model::StructureFamily;
 
-use super::names;
+use super::{names, store};
 use crate::{
     access::Scope,
     app::App,
     http::{
         HttpError,
-        extract::{self, Ask},
+        extract::{self, Ask, Upload},
         respond,
     },
+    write::Wish,
 };
 
 /// `POST awkward/buffers`: form keys in the body.
@@ -43,6 +44,12 @@ pub async fn ragged_block(State(app): State<App>, ask: Ask) -> Result<Response, 
         return Err(HttpError::unprocessable("A block of a ragged array has one number"));
     };
     ragged(&app, &ask, Some(*block)).await
+}
+
+/// `PUT awkward/full`.
+pub async fn put_full(State(app): State<App>, ask: Ask, upload: Upload) -> Result<Response, HttpError> {
+    let node = store::find(&app, &ask).await?.only(&[StructureFamily::Awkward])?;
+    store::put(&app, &ask, &node, Wish::Whole, upload).await
 }
 
 async fn ragged(app: &App, ask: &Ask, block: Option<u64>) -> Result<Response, HttpError> {

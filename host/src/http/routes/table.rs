@@ -3,12 +3,17 @@
 use axum::{body::Bytes, extract::State, response::Response};
 use tiled_plugin_api::model::StructureFamily;
 
-use super::names;
+use super::{names, store};
 use crate::{
     access::Scope,
     app::App,
-    http::{HttpError, extract::Ask, respond},
+    http::{
+        HttpError,
+        extract::{Ask, Upload},
+        respond,
+    },
     read::TablePart,
+    write::Wish,
 };
 
 const TABLES: &[StructureFamily] = &[StructureFamily::Table];
@@ -41,6 +46,30 @@ pub async fn full(State(app): State<App>, ask: Ask) -> Result<Response, HttpErro
 /// `POST table/full`.
 pub async fn full_post(State(app): State<App>, ask: Ask, body: Bytes) -> Result<Response, HttpError> {
     read(&app, &ask, TablePart { partition: None, columns: names(&body)? }).await
+}
+
+/// `PUT table/full`, and `PUT node/full`, its former name.
+pub async fn put_full(State(app): State<App>, ask: Ask, upload: Upload) -> Result<Response, HttpError> {
+    let node = store::find(&app, &ask).await?.only(TABLES)?;
+    store::put(&app, &ask, &node, Wish::Whole, upload).await
+}
+
+/// `PUT table/partition`.
+pub async fn put_partition(State(app): State<App>, ask: Ask, upload: Upload) -> Result<Response, HttpError> {
+    let wish = Wish::Partition { number: partition_of(&ask)?, append: false };
+    let node = store::find(&app, &ask).await?;
+    store::put(&app, &ask, &node, wish, upload).await
+}
+
+/// `PATCH table/partition`: adds rows.
+pub async fn append_partition(
+    State(app): State<App>,
+    ask: Ask,
+    upload: Upload,
+) -> Result<Response, HttpError> {
+    let wish = Wish::Partition { number: partition_of(&ask)?, append: true };
+    let node = store::find(&app, &ask).await?;
+    store::put(&app, &ask, &node, wish, upload).await
 }
 
 fn partition_of(ask: &Ask) -> Result<u64, HttpError> {

@@ -1,0 +1,234 @@
+//! Writing values: the part is checked again once nobody else writes to it, stored by the plugin, and only then told to the
+//! catalog.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use tiled_plugin_api::{
+    author::{AssetSource, Context, Error, ErrorKind, Host, OpenRequest, Payload, Storage, WriteRequest},
+    model::{SliceDim, StructureFamily},
+};
+
+use super::{Sent, Wish, Writers, blocking, not_here, part::Part, takes, to_the_end, unprocessable};
+use crate::{
+    catalog::{DataSourceRow, Management, NodeRow},
+    plugin::{LoadedWriter, context},
+    tree::{Mount, Node, Place, TreeError, TreeResult},
+};
+
+/// A data source that can be written.
+pub(super) struct Target {
+    pub mount: Arc<Mount>,
+    pub row: Arc<NodeRow>,
+    pub source: DataSourceRow,
+    pub writer: Arc<LoadedWriter>,
+    pub host: Host,
+}
+
+impl Writers {
+    /// Everything that can be refused before the body is taken: the node, the part, the media type, the length.
+    ///
+    /// # Errors
+    /// `Unsupported` for nodes that cannot be written, `UnsupportedFormat`, `InvalidData`, `InvalidArgument`, `Conflict`.
+    pub fn admit(&self, node: &Node, wish: &Wish, media_type: &str, length: Option<u64>) -> TreeResult<()> {
+        let target = self.target(node, wish)?;
+        takes(node.family, media_type)?;
+        let part = wish.part(node.family, &structure_of(&target.source))?;
+        check_length(&part, length)
+    }
+
+    /// Writes, and gives the structure afterwards (null for none). Goes on to its end when the client has gone.
+    ///
+    /// # Errors
+    /// As [`Writers::admit`]; those of the writer, and nothing is changed.
+    pub async fn write(
+        self: &Arc<Self>,
+        cx: &Context,
+        node: &Node,
+        wish: Wish,
+        sent: Sent,
+    ) -> TreeResult<Value> {
+        let (this, node, request_id) = (self.clone(), node.clone(), cx.request_id());
+        to_the_end(async move {
+            let (cx, _alive) = context(request_id, None);
+            this.write_whole(&cx, &node, &wish, sent).await
+        })
+        .await
+    }
+
+    async fn write_whole(&self, cx: &Context, node: &Node, wish: &Wish, sent: Sent) -> TreeResult<Value> {
+        let before = self.target(node, wish)?;
+        let catalog = Arc::as_ptr(&before.mount) as usize;
+        let place = wish.part(node.family, &structure_of(&before.source))?.place;
+        let turn = self.locks.turn(catalog, before.source.id, place).await;
+        // Others may have written, or deleted, while this waited.
+        let target = self.target(node, wish)?;
+        let structure = structure_of(&target.source);
+        let part = wish.part(node.family, &structure)?;
+        if part.place != place {
+            return Err(busy());
+        }
+        check_length(&part, Some(sent.bytes.len() as u64))?;
+        if part.is_empty() {
+            return Ok(structure);
+        }
+        let (family, source) = (node.family, target.source.id);
+        let after = part.structure.clone();
+        let (told, turn) =
+            store(cx, &target, family, part, sent, turn).await.map_err(|e| refusal(wish, e))?;
+        let after = told.or(after);
+        self.tree.forget(&target.mount, source);
+        let Some(after) = after else {
+            drop(turn);
+            return Ok(structure);
+        };
+        let mount = target.mount.clone();
+        let updated = blocking(move || {
+            mount.catalog.update_structure(source, &mut |_| Ok::<_, TreeError>(after.clone()))
+        })
+        .await;
+        self.tree.forget(&target.mount, source);
+        drop(turn);
+        updated
+    }
+
+    /// The data source of a node, if it can be written so.
+    fn target(&self, node: &Node, wish: &Wish) -> TreeResult<Target> {
+        let refuse = || not_here(refusal_text(node.family, wish));
+        let Place::Row(mount, row) = &node.place else { return Err(refuse()) };
+        let fits = !matches!(wish, Wish::Partition { .. }) || node.family == StructureFamily::Table;
+        if mount.filler.is_some() || row.data_source.is_none() || !fits {
+            return Err(refuse());
+        }
+        let source = mount.catalog.data_sources(row.id)?.into_iter().next();
+        let source = source.ok_or_else(|| TreeError::NoEntry(node.path.clone()))?;
+        if !matches!(source.management, Management::Writable | Management::Immutable) {
+            return Err(refuse());
+        }
+        let writer = self.writer_of(&source).ok_or_else(refuse)?;
+        let host = self.tree.plugins().host();
+        Ok(Target { mount: mount.clone(), row: row.clone(), source, writer, host })
+    }
+
+    /// The writer of a data source that is there.
+    pub(super) fn writer_of(&self, source: &DataSourceRow) -> Option<Arc<LoadedWriter>> {
+        let uri = &source.assets.first()?.data_uri;
+        let scheme = uri.split_once(':').map_or("file", |(scheme, _)| scheme);
+        self.tree.plugins().writer_for(&source.mimetype, scheme)
+    }
+}
+
+/// What a plugin needs to open a data source for writing, or to remove it: its files need not be there.
+pub(super) fn open_request(mount: &Mount, source: &DataSourceRow, host: Host) -> Result<OpenRequest, Error> {
+    let mut assets = Vec::with_capacity(source.assets.len());
+    for asset in &source.assets {
+        let Some(parameter) = asset.parameter.clone() else { continue };
+        assets.push(AssetSource {
+            source: mount.options.open_written_asset(&asset.data_uri)?,
+            parameter,
+            num: asset.num.and_then(|num| u64::try_from(num).ok()),
+        });
+    }
+    if assets.is_empty() {
+        return Err(Error::not_found("The data source has no assets"));
+    }
+    let structure = source.structure.as_deref().and_then(|text| serde_json::from_str(text).ok());
+    let (mimetype, parameters) = (source.mimetype.clone(), source.parameters.clone());
+    Ok(OpenRequest { mimetype, structure, parameters, assets, host })
+}
+
+/// Has the plugin store the part. The turn goes along, so that a call which is given up still keeps others out.
+async fn store<T: Send + 'static>(
+    cx: &Context,
+    target: &Target,
+    family: StructureFamily,
+    part: Part,
+    sent: Sent,
+    turn: T,
+) -> Result<(Option<Value>, T), Error> {
+    let (mount, source, writer) = (target.mount.clone(), target.source.clone(), target.writer.clone());
+    let (context, key, host) = (cx.clone(), target.row.key.clone(), target.host.clone());
+    let storing = move || {
+        let rows = part.slice.first().map_or(1, |dim| dim.count);
+        let payload = sent.payload(family, rows)?;
+        let storage = writer.open(&context, open_request(&mount, &source, host)?)?;
+        let told = commit(&*storage, &context, &part.request, &part.slice, payload);
+        told.map(|told| (told, turn))
+            .map_err(|error| if error.kind == ErrorKind::InvalidData { error.within(&key) } else { error })
+    };
+    target.writer.plugin.call(cx, storing).await
+}
+
+fn commit(
+    storage: &dyn Storage,
+    cx: &Context,
+    request: &WriteRequest,
+    slice: &[SliceDim],
+    payload: Payload,
+) -> Result<Option<Value>, Error> {
+    let written = storage.write(cx, request, slice, payload).and_then(|told| {
+        storage.prepare()?;
+        storage.commit()?;
+        Ok(told)
+    });
+    if let Err(error) = &written
+        && let Err(other) = storage.abort()
+        && other.kind != ErrorKind::Unsupported
+    {
+        tracing::warn!("what a failed write left could not be taken back: {other} (it failed with: {error})");
+    }
+    written
+}
+
+/// The body has as many bytes as the part takes.
+fn check_length(part: &Part, length: Option<u64>) -> TreeResult<()> {
+    match (part.nbytes, length) {
+        (Some(wanted), Some(given)) if wanted != given => {
+            let shape: Vec<String> = part.slice.iter().map(|dim| dim.count.to_string()).collect();
+            Err(unprocessable(format!(
+                "The body has {given} bytes, but the shape ({}) in the array's data type takes {wanted}",
+                shape.join(", ")
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn structure_of(source: &DataSourceRow) -> Value {
+    source.structure.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null)
+}
+
+/// What a writer refuses is the body's fault, not the request's form.
+fn refusal(wish: &Wish, error: Error) -> Error {
+    match error.kind {
+        ErrorKind::InvalidArgument | ErrorKind::OutOfBounds => {
+            Error { kind: ErrorKind::InvalidData, ..error }
+        }
+        ErrorKind::Unsupported if matches!(wish, Wish::Partition { append: true, .. }) => Error {
+            message: "This node does not supporting writing a partition.".into(),
+            detail: error.message,
+            ..error
+        },
+        _ => error,
+    }
+}
+
+fn busy() -> TreeError {
+    let mut error = Error::new(ErrorKind::Busy, "The structure of this node has just changed; try again");
+    error.retry_after_ms = 100;
+    error.into()
+}
+
+/// In Tiled's words.
+fn refusal_text(family: StructureFamily, wish: &Wish) -> &'static str {
+    match (family, wish) {
+        (_, Wish::Partition { .. }) => "This node does not supporting writing a partition.",
+        (StructureFamily::Table, _) => "This node does not support writing.",
+        (StructureFamily::Awkward, _) => "This node cannot be written to.",
+        (StructureFamily::Ragged, Wish::Block(_)) => "This node cannot accept blocks of ragged array data.",
+        (StructureFamily::Ragged, Wish::Region { .. }) => {
+            "This node does not support patching ragged array data."
+        }
+        _ => "This node cannot accept array data.",
+    }
+}
