@@ -67,7 +67,7 @@ pub fn boot(config: &Config, plugins: &PluginsConfig) -> Result<Booted, BootErro
     let limits = TreeLimits {
         open_adapters: config.limits.open_adapters,
         max_column_bytes: config.response_bytesize_limit,
-        exact_count_limit: config.exact_count_limit,
+        exact_count_limit: count_limit(config),
     };
     let tree = Arc::new(Tree::new(mounts, plugins, &limits));
     let rules = SpecRules {
@@ -96,10 +96,15 @@ pub fn boot(config: &Config, plugins: &PluginsConfig) -> Result<Booted, BootErro
         rendered: RenderCache::new(config.limits.metadata_cache_mb << 20),
         root_path: normalised(&config.uvicorn.root_path),
         expose_raw_assets: config.expose_raw_assets,
-        exact_count_limit: config.exact_count_limit,
+        exact_count_limit: count_limit(config),
         allow_origins: config.allow_origins.clone(),
     });
     Ok(Booted { router: http::router(app.clone()), app, api_key, key_is_new })
+}
+
+/// Below 0 there is none: more entries than a database counts.
+fn count_limit(config: &Config) -> u64 {
+    u64::try_from(config.exact_count_limit).unwrap_or(1 << 62)
 }
 
 /// Empty, or `/prefix`.

@@ -12,7 +12,7 @@ use super::{ConfigError, PluginsConfig};
 
 /// Responses of more bytes are refused, as Tiled does by default.
 const RESPONSE_BYTESIZE_LIMIT: u64 = 300_000_000;
-const EXACT_COUNT_LIMIT: u64 = 100;
+const EXACT_COUNT_LIMIT: i64 = 100;
 const MEMORY_MB: u64 = 1024;
 
 /// The whole file.
@@ -21,8 +21,8 @@ const MEMORY_MB: u64 = 1024;
 pub struct Config {
     /// Bytes of values that one answer may carry, before encoding.
     pub response_bytesize_limit: u64,
-    /// Listings of more entries may be counted roughly.
-    pub exact_count_limit: u64,
+    /// Listings of more entries may be counted roughly; below 0: none.
+    pub exact_count_limit: i64,
     /// Specs that are not declared are refused when nodes are created.
     pub reject_undeclared_specs: bool,
     /// Whether files may be downloaded as they are.

@@ -27,7 +27,7 @@ pub async fn every_response(State(app): State<App>, request: Request<Body>, next
         app.auth.caller(&crate::auth::Credentials::ApiKey(key.clone())).ok().map(|_| key)
     });
     let root = super::extract::root_url(request.headers(), &app.root_path);
-    let request = request.map(super::extract::DrainedBody::new);
+    let request = request.map(super::extract::DrainedBody::over);
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {

@@ -201,7 +201,7 @@ const DRAIN_TIME: Duration = Duration::from_secs(30);
 
 impl DrainedBody {
     /// Over this body.
-    pub fn new(body: Body) -> Body {
+    pub fn over(body: Body) -> Body {
         if http_body::Body::is_end_stream(&body) {
             body
         } else {
