@@ -69,10 +69,10 @@ def sparse_and_awkward(client):
 def metadata(client):
     node = client.create_container(key="meta", metadata={"a": 0, "b": 2}, specs=["one"])
     node.update_metadata(metadata={"a": 1, "c": [1, 2]}, specs=["one", "two"])
-    assert dict(client["meta"].metadata) == {"a": 1, "c": [1, 2]}
+    assert dict(client["meta"].metadata) == {"a": 1, "b": 2, "c": [1, 2]}
     assert [spec.name for spec in client["meta"].specs] == ["one", "two"]
     node.patch_metadata(metadata_patch={"c": None}, content_type=patch_mimetypes.MERGE_PATCH)
-    assert dict(client["meta"].metadata) == {"a": 1}
+    assert dict(client["meta"].metadata) == {"a": 1, "b": 2}
     assert len(node.metadata_revisions) == 2
     assert node.metadata_revisions[0]["attributes"]["metadata"] == {"a": 0, "b": 2}
     time = node.metadata_revisions[0]["attributes"]["time_updated"]
