@@ -209,7 +209,7 @@ impl Catalog {
     fn open_file(path: &Path, uri: &str, directory: Option<tempfile::TempDir>) -> Result<Catalog> {
         let path: PathBuf = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let connections = Connections::open(&path, directory.is_some(), uri)?;
-        Ok(Catalog { store: Store::Sqlite(connections), _directory: directory })
+        Ok(Catalog { store: Store::Sqlite(Box::new(connections)), _directory: directory })
     }
 
     /// A number that changes whenever anybody, this process or another, has committed to the database.

@@ -8,7 +8,7 @@ use super::{CatalogError, Result};
 
 /// Where the rows are.
 pub(super) enum Store {
-    Sqlite(Connections),
+    Sqlite(Box<Connections>),
     Postgres(Box<Pool>),
 }
 

@@ -95,7 +95,10 @@ impl Registrar {
         }
         let (entries, left_out) = match self.entries_again(path, &there) {
             Ok(listing) => listing,
-            Err(error) => return Ok(self.lock().note(vec![Left::failed(path, error)])),
+            Err(error) => {
+                self.lock().note(vec![Left::failed(path, error)]);
+                return Ok(());
+            }
         };
         self.lock().note(left_out);
         self.look_at(&keys, node, false, entries)?;

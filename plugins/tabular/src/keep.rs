@@ -71,10 +71,9 @@ pub fn remove(request: &OpenRequest) -> Result<()> {
     directories.dedup();
     for directory in directories {
         remove_left_overs(directory, None);
-        match (fs::remove_dir(directory), directory.parent()) {
-            (Ok(()), Some(parent)) => disk::sync_directory(parent)?,
-            // Something else is in it, or it has gone.
-            _ => {}
+        // Else something else is in it, or it has gone.
+        if let (Ok(()), Some(parent)) = (fs::remove_dir(directory), directory.parent()) {
+            disk::sync_directory(parent)?;
         }
     }
     Ok(())

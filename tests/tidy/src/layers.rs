@@ -10,12 +10,15 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "boot",
         &[
-            "http", "app", "render", "register", "write", "read", "tree", "catalog", "auth", "access", "plugin",
-            "source", "config",
+            "http", "app", "render", "register", "write", "read", "tree", "catalog", "auth", "access",
+            "plugin", "source", "config",
         ],
     ),
     ("example", &["plugin", "source", "config"]),
-    ("http", &["app", "render", "write", "read", "tree", "catalog", "auth", "access", "plugin", "query", "zarr"]),
+    (
+        "http",
+        &["app", "render", "write", "read", "tree", "catalog", "auth", "access", "plugin", "query", "zarr"],
+    ),
     ("app", &["render", "write", "read", "auth"]),
     ("render", &[]),
     ("register", &["tree", "catalog", "plugin", "source"]),
