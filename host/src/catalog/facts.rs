@@ -33,13 +33,13 @@ const VALUES_MAX: usize = 64;
 pub(super) struct Driver {
     /// Which of the queries.
     pub query: usize,
-    source: Source,
     /// Whether all candidates meet the query.
     pub exact: bool,
+    pub(super) source: Source,
 }
 
 #[derive(Debug, Clone)]
-enum Source {
+pub(super) enum Source {
     Facts(Vec<Span>),
     /// Rows of the table for full text search.
     Words(String),
@@ -49,13 +49,13 @@ enum Source {
 
 /// One stretch of the index.
 #[derive(Debug, Clone)]
-struct Span {
-    path: String,
-    range: Range,
+pub(super) struct Span {
+    pub path: String,
+    pub range: Range,
 }
 
 #[derive(Debug, Clone)]
-enum Range {
+pub(super) enum Range {
     Any,
     NotNull,
     At(Value),
@@ -64,12 +64,14 @@ enum Range {
     /// Of any type but null, before or after.
     Beyond(Operator, Value),
     Texts(Filter),
+    /// Texts that begin so.
+    Beginning(String),
     LongList,
     Objects,
 }
 
 #[derive(Debug, Clone)]
-enum Filter {
+pub(super) enum Filter {
     Part(String),
     Like(String),
     Regex(Pattern),
@@ -202,7 +204,7 @@ impl Driver {
 
     /// Whether one select may give a node twice.
     pub fn repeats(&self) -> bool {
-        matches!(self.source, Source::Tags(_))
+        matches!(self.source, Source::Tags(_) | Source::Keys(_))
     }
 
     /// Whether it knows the parent of its candidates.
@@ -242,8 +244,7 @@ impl Driver {
             }
             Source::Keys(keys) => {
                 let list = sql.bind(Param::Text(Value::from(keys.clone()).to_string()));
-                let test = sql.dialect.in_texts("k.key", &list);
-                vec![format!("SELECT k.id AS id FROM nodes k WHERE {test} AND {}", parent_is("k.parent"))]
+                vec![format!("{} AND {}", sql.dialect.key_select(&list), parent_is("k.parent"))]
             }
             Source::Tags(tags) => {
                 let list = sql.bind(Param::Text(Value::from(tags.clone()).to_string()));
@@ -294,6 +295,13 @@ impl Span {
                 sql.dialect.fact_beyond(*operator, value, &mark)
             }
             Range::Texts(filter) => texts(sql, filter),
+            Range::Beginning(text) => {
+                // The last character there is, so often that no text of the index comes after.
+                let (low, high) =
+                    (Param::text(text), Param::Text(text.clone() + &"\u{10ffff}".repeat(TEXT_LENGTH)));
+                let (low, high) = (sql.bind(low), sql.bind(high));
+                sql.dialect.fact_between(&low, &high)
+            }
             Range::LongList => sql.dialect.fact_is_long_list().to_owned(),
             Range::Objects => sql.dialect.fact_is_object().to_owned(),
         };

@@ -118,6 +118,55 @@ impl Dialect {
         }
     }
 
+    /// Texts from the one on up to the other.
+    pub fn fact_between(self, low: &str, high: &str) -> String {
+        match self {
+            Dialect::Sqlite { .. } => format!("f.value >= {low} AND f.value <= {high}"),
+            Dialect::Postgres => format!(
+                "f.kind = 1 AND f.num = 0 AND f.txt >= CAST({low} AS TEXT) AND f.txt <= CAST({high} AS TEXT)"
+            ),
+        }
+    }
+
+    /// The least text of a path (placeholder), or the one after `v.x`, of the facts `f`.
+    pub fn next_text(self, path: &str, after: bool) -> String {
+        let path = self.fact_path(path);
+        let (text, is_text) = (self.fact_text(), self.fact_is_text());
+        let after = if after { format!(" AND {text} > v.x") } else { String::new() };
+        format!(
+            "(SELECT {text} FROM tiled_host_facts f WHERE f.path = {path} AND {is_text}{after} ORDER BY {} LIMIT 1)",
+            self.fact_order("")
+        )
+    }
+
+    /// Selects the ids of the nodes `k` whose key is in a JSON list of texts; conditions may follow.
+    pub fn key_select(self, list: &str) -> String {
+        match self {
+            // By Tiled's index of keys, for each key of the list.
+            Dialect::Sqlite { .. } => format!(
+                "SELECT k.id AS id FROM json_each({list}) j CROSS JOIN nodes k ON k.key = j.value WHERE 1 = 1"
+            ),
+            Dialect::Postgres => {
+                format!("SELECT k.id AS id FROM nodes k WHERE {}", self.in_texts("k.key", list))
+            }
+        }
+    }
+
+    /// Joins a table, as `name`, of which one row at most has these values: it is looked up for each row before it,
+    /// and never read as a whole. `{t}` in the condition stands for it.
+    pub fn look_up(self, table: &str, name: &str, condition: &str) -> String {
+        match self {
+            Dialect::Sqlite { .. } => {
+                format!(" CROSS JOIN {table} {name} ON {}", condition.replace("{t}", name))
+            }
+            // OFFSET keeps the planner, which may know nothing yet of new rows, from turning it into another join.
+            Dialect::Postgres => format!(
+                " JOIN LATERAL (SELECT * FROM {table} t WHERE {} OFFSET 0) {name} ON true",
+                condition.replace("{t}", "t")
+            ),
+        }
+    }
+
     pub fn fact_text(self) -> &'static str {
         match self {
             Dialect::Sqlite { .. } => "f.value",

@@ -73,6 +73,9 @@ fn proceed(session: &Session<'_>) -> Result<bool, Failure> {
     let sql = "SELECT max(id) FROM (SELECT id FROM nodes WHERE id > ?1 ORDER BY id LIMIT ?2) l";
     let Some(to) = session.integer(sql, &[from.clone(), Param::Int(BATCH)])? else {
         session.execute("UPDATE tiled_host_state SET ready = 1", &[])?;
+        if session.dialect() == Dialect::Postgres {
+            session.script("ANALYZE tiled_host_facts")?;
+        }
         return Ok(false);
     };
     session.execute(

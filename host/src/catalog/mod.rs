@@ -36,6 +36,7 @@ mod sql;
 mod store;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod watch;
 mod writer;
 mod writing;

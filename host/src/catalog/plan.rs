@@ -8,6 +8,7 @@ use super::index;
 use super::page::Scope;
 use super::session::Session;
 use super::sql::{Param, Sql};
+use super::texts;
 use crate::query::Query;
 
 /// Containers with no more ids than this are walked through without further ado.
@@ -67,6 +68,9 @@ pub(super) fn choose(
     let extent = extent(session, scope)?;
     if extent <= SMALL {
         return Ok(Plan::Walk(facts));
+    }
+    if facts {
+        texts::narrow(session, &mut drivers)?;
     }
     let left_out = facts && index::has_left_out(session, scope)?;
     if let [driver] = &drivers[..]
@@ -183,7 +187,6 @@ fn driven(
     driver: &Driver,
     left_out: bool,
 ) -> Parts {
-    let join = sql.dialect.join_after();
     let mut conditions = Vec::new();
     let (mut tables, id) = match scope {
         Scope::Children(parent) if driver.is_ordered(scope) && !left_out => {
@@ -197,7 +200,8 @@ fn driven(
     };
     if let Scope::Below(root, levels) = scope {
         let (root, levels) = (sql.bind(Param::Int(root)), sql.bind(Param::Int(levels.into())));
-        tables.push_str(&format!(" {join} nodes_closure c ON c.descendant = {id} AND c.ancestor = {root}"));
+        let condition = format!("{{t}}.descendant = {id} AND {{t}}.ancestor = {root}");
+        tables.push_str(&sql.dialect.look_up("nodes_closure", "c", &condition));
         conditions.push(format!("c.depth BETWEEN 1 AND {levels}"));
     }
     let mut node = with_node;
@@ -214,7 +218,7 @@ fn driven(
         }
     }
     if node {
-        tables.push_str(&format!(" {join} nodes n ON n.id = {id}"));
+        tables.push_str(&sql.dialect.look_up("nodes", "n", &format!("{{t}}.id = {id}")));
     }
     if conditions.is_empty() {
         conditions.push("1 = 1".to_owned());

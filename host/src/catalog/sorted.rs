@@ -36,8 +36,7 @@ pub(super) fn ids(
     terms.extend(order_by(&mut sql, others));
     terms.push(last_term("f.node", &request.sorting));
     let needs_node = !request.queries.is_empty() || !others.is_empty();
-    let join =
-        if needs_node { format!(" {} nodes n ON n.id = f.node", d.join_after()) } else { String::new() };
+    let join = if needs_node { d.look_up("nodes", "n", "{t}.id = f.node") } else { String::new() };
     let wanted = request.limit.saturating_add(1);
     let limit = sql.bind_int(wanted);
     let offset = match request.start {

@@ -25,6 +25,16 @@ pub enum CatalogCommand {
         /// A filepath or database URI.
         database: String,
     },
+    /// Build the search index in a catalog's database, or complete it: it makes searches in metadata fast.
+    Index {
+        /// A filepath or database URI.
+        database: String,
+    },
+    /// Remove the search index: what is left is as Tiled makes it.
+    Unindex {
+        /// A filepath or database URI.
+        database: String,
+    },
     /// Upgrade the catalog database schema to the one this program needs.
     UpgradeDatabase {
         /// A filepath or database URI.
@@ -43,6 +53,18 @@ pub fn run(command: CatalogCommand) -> Result<()> {
         CatalogCommand::Check { database } => {
             Catalog::open(&database, false)?;
             println!("{database} is a catalog of revision {REQUIRED_REVISION}, as this program needs it.");
+            Ok(())
+        }
+        CatalogCommand::Index { database } => {
+            Catalog::open(&database, false)?.build_search_index(|_| true)?;
+            println!("{database} has a search index.");
+            Ok(())
+        }
+        CatalogCommand::Unindex { database } => {
+            Catalog::open(&database, false)?.remove_search_index()?;
+            println!(
+                "{database} has no search index. A server builds it again, unless without_search_index = true."
+            );
             Ok(())
         }
         CatalogCommand::UpgradeDatabase { database_uri } => {

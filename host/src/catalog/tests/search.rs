@@ -78,6 +78,10 @@ impl Dice {
             let key = *self.one(&["a", "b", "c", "red", "", "x.y", "k\"", "é"]);
             map.insert(key.to_owned(), self.value(depth));
         }
+        if depth == 0 && self.roll(5) > 0 {
+            // Texts of which there are many.
+            map.insert("u".to_owned(), Value::from(format!("u-{}", self.roll(100_000))));
+        }
         if self.long && depth == 0 && self.roll(40) == 0 {
             map.insert("big".to_owned(), Value::from("wide ".repeat(14_000)));
         }
@@ -91,6 +95,8 @@ impl Dice {
             "c",
             "red",
             "a.b",
+            "u",
+            "u",
             "b.a",
             "c.red",
             "a.b.c",
@@ -127,10 +133,13 @@ impl Dice {
             8 => Query::KeyPresent { key, exists: self.roll(3) > 0 },
             9 => Query::Like {
                 key,
-                pattern: (*self.one(&["re%", "%e%", "_ed", "50\\%", "%ong a%", "é%"])).to_owned(),
+                pattern: (*self
+                    .one(&["re%", "%e%", "_ed", "50\\%", "%ong a%", "é%", "%7%", "u-1%", "U_2%", "long l%"]))
+                .to_owned(),
             },
             10 => {
-                let pattern = *self.one(&["^r", "e", "b$", "^$", r"\d", "É", "(?i)RED"]);
+                let pattern =
+                    *self.one(&["^r", "e", "b$", "^$", r"\d", "É", "(?i)RED", "7$", "^u-1", "^long"]);
                 Query::Regex { key, pattern: Pattern::new(pattern, self.roll(2) == 0).unwrap() }
             }
             11 => {

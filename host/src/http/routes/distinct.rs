@@ -1,5 +1,7 @@
 //! `GET /api/v1/distinct/{path}`: which values there are, and how often.
 
+use std::sync::Arc;
+
 use axum::{extract::State, http::StatusCode, response::Response};
 use serde_json::{Map, Value, json};
 use tiled_plugin_api::author::Error;
@@ -8,13 +10,18 @@ use crate::{
     access::Scope,
     app::App,
     catalog::{DistinctRequest, DistinctResult, DistinctValue},
-    http::{HttpError, extract::Ask, respond},
+    http::{HttpError, extract::Ask, respond, routes::metadata::key_of},
     query,
     tree::Place,
 };
 
 /// Bare object, no envelope.
 pub async fn distinct(State(app): State<App>, ask: Ask) -> Result<Response, HttpError> {
+    ask.caller.require(Scope::ReadMetadata)?;
+    let (key, generation) = (key_of(&ask, "distinct"), app.readers.tree.generation());
+    if let Some(rendered) = app.rendered.get(key, generation) {
+        return Ok(respond::send(&ask, &rendered));
+    }
     let request = DistinctRequest {
         queries: query::parse_filters(ask.params.pairs())?,
         metadata: ask.params.all("metadata"),
@@ -28,7 +35,11 @@ pub async fn distinct(State(app): State<App>, ask: Ask) -> Result<Response, Http
             let (mount, id) = (mount.clone(), row.id);
             let found = tokio::task::spawn_blocking(move || mount.catalog.distinct(id, &request));
             let found = found.await.map_err(Error::internal)??;
-            respond::document(&ask, &shown(found, counts)).await
+            let mut rendered = respond::render(&ask, &shown(found, counts)).await?;
+            rendered.generation = generation;
+            let rendered = Arc::new(rendered);
+            app.rendered.put(key, rendered.clone());
+            Ok(respond::send(&ask, &rendered))
         }
         _ => Err(HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "This node does not support distinct.")),
     }
