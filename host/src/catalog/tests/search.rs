@@ -82,6 +82,9 @@ impl Dice {
             // Texts of which there are many.
             map.insert("u".to_owned(), Value::from(format!("u-{}", self.roll(100_000))));
         }
+        if depth == 0 && self.roll(3) > 0 {
+            map.insert("m".to_owned(), self.scalar());
+        }
         if self.long && depth == 0 && self.roll(40) == 0 {
             map.insert("big".to_owned(), Value::from("wide ".repeat(14_000)));
         }
@@ -95,6 +98,7 @@ impl Dice {
             "c",
             "red",
             "a.b",
+            "m",
             "u",
             "u",
             "b.a",
@@ -212,7 +216,14 @@ fn check_searches(catalog: &Catalog, dice: &mut Dice, rounds: usize) {
     let nodes = children(catalog);
     for _ in 0..rounds {
         let queries: Vec<Query> = (0..=dice.roll(3)).map(|_| dice.query()).collect();
-        let sort = *dice.one(&[&[][..], &[], &["a"], &["-b"], &["c", "-id"], &["-a.b", "-"], &["id"]]);
+        let everywhere = [&[][..], &[], &["m"], &["-m"], &["m", "-id"], &["-u", "m", "-"], &["id"]];
+        // PostgreSQL writes lists and objects in its own way, which their order shows.
+        let in_sqlite = [&["a"][..], &["-b"], &["c", "-id"], &["-a.b", "-"]];
+        let sort = if dice.plain_words || dice.roll(2) == 0 {
+            *dice.one(&everywhere)
+        } else {
+            *dice.one(&in_sqlite)
+        };
         let sorting = parse_sort(sort).unwrap();
         let mut wanted: Vec<(&str, &Value)> = nodes
             .iter()
@@ -256,7 +267,7 @@ fn check_searches(catalog: &Catalog, dice: &mut Dice, rounds: usize) {
 }
 
 fn distinct_values(catalog: &Catalog) -> Vec<(String, Vec<DistinctValue>)> {
-    let metadata = ["a", "b", "c", "red", "a.b", "nope"].map(str::to_owned).to_vec();
+    let metadata = ["a", "b", "c", "m", "red", "a.b", "nope"].map(str::to_owned).to_vec();
     let request = DistinctRequest { queries: vec![], metadata, structure_families: true, specs: true };
     let found = catalog.distinct(ROOT, &request).unwrap();
     let mut all = found.metadata;
