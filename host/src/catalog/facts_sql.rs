@@ -131,10 +131,15 @@ impl Dialect {
     /// The least text of a path (placeholder), or the one after `v.x`, of the facts `f`.
     pub fn next_text(self, path: &str, after: bool) -> String {
         let path = self.fact_path(path);
-        let (text, is_text) = (self.fact_text(), self.fact_is_text());
-        let after = if after { format!(" AND {text} > v.x") } else { String::new() };
+        let text = self.fact_text();
+        let range = match (self, after) {
+            (_, false) => self.fact_is_text(),
+            // One lower bound only: SQLite begins at the first it sees.
+            (Dialect::Sqlite { .. }, true) => "f.value > v.x AND f.value < x''",
+            (Dialect::Postgres, true) => "f.kind = 1 AND f.num = 0 AND f.txt > v.x",
+        };
         format!(
-            "(SELECT {text} FROM tiled_host_facts f WHERE f.path = {path} AND {is_text}{after} ORDER BY {} LIMIT 1)",
+            "(SELECT {text} FROM tiled_host_facts f WHERE f.path = {path} AND {range} ORDER BY {} LIMIT 1)",
             self.fact_order("")
         )
     }
