@@ -64,8 +64,8 @@ pub(super) enum Range {
     /// Of any type but null, before or after.
     Beyond(Operator, Value),
     Texts(Filter),
-    /// Texts that begin so.
-    Beginning(String),
+    /// Texts from one on up to another, each of some pairs.
+    Between(Vec<[String; 2]>),
     LongList,
     Objects,
 }
@@ -273,6 +273,12 @@ impl Driver {
 
 impl Span {
     fn select(&self, sql: &mut Sql, parent: &str) -> String {
+        if let Range::Between(pairs) = &self.range {
+            let path = fact_path(sql, &self.path);
+            let pairs =
+                sql.bind(Param::Text(Value::from_iter(pairs.iter().map(|pair| pair.to_vec())).to_string()));
+            return format!("{} AND {parent}", sql.dialect.between_select(&path, &pairs));
+        }
         let condition = self.condition(sql);
         format!("SELECT f.node AS id FROM tiled_host_facts f WHERE {condition} AND {parent}")
     }
@@ -295,13 +301,8 @@ impl Span {
                 sql.dialect.fact_beyond(*operator, value, &mark)
             }
             Range::Texts(filter) => texts(sql, filter),
-            Range::Beginning(text) => {
-                // The last character there is, so often that no text of the index comes after.
-                let (low, high) =
-                    (Param::text(text), Param::Text(text.clone() + &"\u{10ffff}".repeat(TEXT_LENGTH)));
-                let (low, high) = (sql.bind(low), sql.bind(high));
-                sql.dialect.fact_between(&low, &high)
-            }
+            // Has a select of its own.
+            Range::Between(_) => "1 = 0".to_owned(),
             Range::LongList => sql.dialect.fact_is_long_list().to_owned(),
             Range::Objects => sql.dialect.fact_is_object().to_owned(),
         };

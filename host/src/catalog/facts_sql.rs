@@ -118,12 +118,18 @@ impl Dialect {
         }
     }
 
-    /// Texts from the one on up to the other.
-    pub fn fact_between(self, low: &str, high: &str) -> String {
+    /// Selects the ids of the facts `f` with a text between those of a pair, for each of a JSON list of pairs; conditions
+    /// may follow.
+    pub fn between_select(self, path: &str, pairs: &str) -> String {
         match self {
-            Dialect::Sqlite { .. } => format!("f.value >= {low} AND f.value <= {high}"),
+            Dialect::Sqlite { .. } => format!(
+                "SELECT f.node AS id FROM json_each({pairs}) b CROSS JOIN tiled_host_facts f ON f.path = {path} \
+                 AND f.value >= b.value ->> 0 AND f.value <= b.value ->> 1 WHERE 1 = 1"
+            ),
             Dialect::Postgres => format!(
-                "f.kind = 1 AND f.num = 0 AND f.txt >= CAST({low} AS TEXT) AND f.txt <= CAST({high} AS TEXT)"
+                "SELECT f.node AS id FROM jsonb_array_elements(CAST({pairs} AS JSONB)) b JOIN tiled_host_facts f \
+                 ON f.path = {path} AND f.kind = 1 AND f.num = 0 AND f.txt >= (b.value ->> 0) \
+                 AND f.txt <= (b.value ->> 1) WHERE 1 = 1"
             ),
         }
     }

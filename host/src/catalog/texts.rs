@@ -10,8 +10,8 @@ use super::session::Session;
 use super::sql::{Param, Sql};
 use crate::query::like;
 
-/// So many beginnings are looked up one by one, or so many texts.
-const STRETCHES_MAX: usize = 64;
+/// So many beginnings are looked up one by one.
+const BEGINNINGS_MAX: usize = 64;
 /// A path with more different texts has many.
 const DIFFERENT_MAX: u64 = 200;
 /// Longer beginnings tell no more.
@@ -65,12 +65,18 @@ fn fewer(session: &Session<'_>, path: &str, filter: &Filter) -> Result<Option<Ve
         Filter::Regex(_) => None,
     };
     if let Some(beginnings) = beginnings {
-        return Ok(Some(beginnings.into_iter().map(Range::Beginning).collect()));
+        // The last character there is, so often that no text of the index comes after.
+        let last = "\u{10ffff}".repeat(TEXT_LENGTH);
+        let pairs = beginnings.into_iter().map(|low| [low.clone(), low + &last]).collect();
+        return Ok(Some(vec![Range::Between(pairs)]));
     }
     let Some(mut texts) = different(session, path)? else { return Ok(None) };
     texts.retain(|text| text.chars().count() >= TEXT_LENGTH || passes(filter, text));
-    let at = |text| Range::At(Value::String(text));
-    Ok((texts.len() <= STRETCHES_MAX).then(|| texts.into_iter().map(at).collect()))
+    Ok(Some(match texts.len() {
+        0 => vec![],
+        1 => texts.into_iter().map(|text| Range::At(Value::String(text))).collect(),
+        _ => vec![Range::Between(texts.into_iter().map(|text| [text.clone(), text]).collect())],
+    }))
 }
 
 fn passes(filter: &Filter, text: &str) -> bool {
@@ -102,7 +108,7 @@ fn like_beginnings(pattern: &str) -> Option<Vec<String>> {
     for char in pattern.chars().take_while(|char| !matches!(char, '%' | '_')).take(BEGINNING_LENGTH) {
         if !char.is_ascii_alphabetic() {
             all.iter_mut().for_each(|text| text.push(char));
-        } else if 2 * all.len() <= STRETCHES_MAX {
+        } else if 2 * all.len() <= BEGINNINGS_MAX {
             let other = all.clone();
             all.iter_mut().for_each(|text| text.push(char.to_ascii_lowercase()));
             all.extend(
