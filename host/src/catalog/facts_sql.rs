@@ -127,10 +127,18 @@ impl Dialect {
                  AND f.value >= b.value ->> 0 AND f.value <= b.value ->> 1 WHERE 1 = 1"
             ),
             Dialect::Postgres => format!(
-                "SELECT f.node AS id FROM jsonb_array_elements(CAST({pairs} AS JSONB)) b JOIN tiled_host_facts f \
-                 ON f.path = {path} AND f.kind = 1 AND f.num = 0 AND f.txt >= (b.value ->> 0) \
-                 AND f.txt <= (b.value ->> 1) WHERE 1 = 1"
+                "SELECT f.node AS id FROM jsonb_array_elements(CAST({pairs} AS JSONB)) b JOIN LATERAL (SELECT * \
+                 FROM tiled_host_facts t WHERE t.path = {path} AND t.kind = 1 AND t.num = 0 \
+                 AND t.txt >= (b.value ->> 0) AND t.txt <= (b.value ->> 1) OFFSET 0) f ON true WHERE 1 = 1"
             ),
+        }
+    }
+
+    /// Ends a `SELECT` that is to be answered by itself, before what is around it.
+    pub fn fence(self) -> &'static str {
+        match self {
+            Dialect::Sqlite { .. } => "",
+            Dialect::Postgres => " OFFSET 0",
         }
     }
 

@@ -195,7 +195,7 @@ fn driven(
         }
         _ => {
             let selects = driver.selects(sql, scope, left_out);
-            (format!("({}) u", distinct(driver, &selects)), "u.id")
+            (format!("({}{}) u", distinct(driver, &selects), sql.dialect.fence()), "u.id")
         }
     };
     if let Scope::Below(root, levels) = scope {
