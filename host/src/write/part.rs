@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::{conflict, unprocessable};
 use crate::{
-    read::{ArrayPlan, BlockPart},
+    read::{ArrayPlan, BlockPart, tuple},
     tree::{TreeError, TreeResult},
 };
 
@@ -217,12 +217,6 @@ fn is_regular(chunks: &[Vec<u64>]) -> bool {
 fn place_of(block: &[u64]) -> u64 {
     let bytes: Vec<u8> = block.iter().flat_map(|n| n.to_le_bytes()).collect();
     xxh3_64(&bytes)
-}
-
-/// As Python prints it.
-fn tuple(numbers: &[u64]) -> String {
-    let each: Vec<String> = numbers.iter().map(u64::to_string).collect();
-    if each.len() == 1 { format!("({},)", each[0]) } else { format!("({})", each.join(", ")) }
 }
 
 fn read<T: DeserializeOwned>(structure: &Value) -> TreeResult<T> {
