@@ -112,7 +112,7 @@ impl Adapters {
         let (opener, mimetype) = (reader.clone(), source.mimetype.clone());
         let host = self.host.clone();
         let opening = move || {
-            let request = request_of(&mount, source, host)?;
+            let request = mount.open_request(&source, host)?;
             opener.open(&context, request)
         };
         let adapter = reader.plugin.call(cx, opening).await;
@@ -134,25 +134,33 @@ fn file_name(source: &DataSourceRow) -> String {
     uri.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned()
 }
 
-fn request_of(mount: &Mount, source: DataSourceRow, host: Host) -> Result<OpenRequest> {
-    let mut assets = Vec::with_capacity(source.assets.len());
-    for asset in &source.assets {
-        let Some(parameter) = asset.parameter.clone() else { continue };
-        let opened = match source.management {
-            Management::External => mount.options.open_asset(&asset.data_uri)?,
-            _ => mount.options.open_written_asset(&asset.data_uri)?,
-        };
-        assets.push(AssetSource {
-            source: opened,
-            parameter,
-            num: asset.num.and_then(|n| u64::try_from(n).ok()),
-        });
+impl Mount {
+    /// What a plugin needs to open a data source, to write it or to remove it. Files that the server itself keeps need not be
+    /// there.
+    ///
+    /// # Errors
+    /// `NotFound` without assets; `Forbidden` for those outside of the readable folders.
+    pub fn open_request(&self, source: &DataSourceRow, host: Host) -> Result<OpenRequest> {
+        let mut assets = Vec::with_capacity(source.assets.len());
+        for asset in &source.assets {
+            let Some(parameter) = asset.parameter.clone() else { continue };
+            let opened = match source.management {
+                Management::External => self.options.open_asset(&asset.data_uri)?,
+                _ => self.options.open_written_asset(&asset.data_uri)?,
+            };
+            assets.push(AssetSource {
+                source: opened,
+                parameter,
+                num: asset.num.and_then(|n| u64::try_from(n).ok()),
+            });
+        }
+        if assets.is_empty() {
+            return Err(Error::not_found("The data source has no assets"));
+        }
+        let structure = source.structure.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        let (mimetype, parameters) = (source.mimetype.clone(), source.parameters.clone());
+        Ok(OpenRequest { mimetype, structure, parameters, assets, host })
     }
-    if assets.is_empty() {
-        return Err(Error::not_found("The data source has no assets"));
-    }
-    let structure = source.structure.as_deref().and_then(|text| serde_json::from_str(text).ok());
-    Ok(OpenRequest { mimetype: source.mimetype, structure, parameters: source.parameters, assets, host })
 }
 
 /// How many assets are looked at for every request; of a longer sequence the first ones and the last.

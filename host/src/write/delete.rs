@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use tiled_plugin_api::author::Context;
 
-use super::{Writers, blocking, not_here, storage::open_request, to_the_end};
+use super::{Writers, blocking, not_here, to_the_end};
 use crate::{
     catalog::{DataSourceRow, NodeRow},
     plugin::{LoadedWriter, context},
@@ -102,7 +102,7 @@ impl Writers {
         let (remover, context, mount) = (writer.clone(), cx.clone(), mount.clone());
         let place = source.assets.first().map(|asset| asset.data_uri.clone()).unwrap_or_default();
         let host = self.tree.plugins().host();
-        let removing = move || remover.delete(&context, open_request(&mount, &source, host)?);
+        let removing = move || remover.delete(&context, mount.open_request(&source, host)?);
         if let Err(error) = writer.plugin.call(cx, removing).await {
             tracing::warn!(
                 detail = error.detail,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tiled_plugin_api::{
-    author::{AssetSource, Context, Error, ErrorKind, Host, OpenRequest, Payload, Storage, WriteRequest},
+    author::{Context, Error, ErrorKind, Host, Payload, Storage, WriteRequest},
     model::{SliceDim, StructureFamily},
 };
 
@@ -118,25 +118,6 @@ impl Writers {
     }
 }
 
-/// What a plugin needs to open a data source for writing, or to remove it: its files need not be there.
-pub(super) fn open_request(mount: &Mount, source: &DataSourceRow, host: Host) -> Result<OpenRequest, Error> {
-    let mut assets = Vec::with_capacity(source.assets.len());
-    for asset in &source.assets {
-        let Some(parameter) = asset.parameter.clone() else { continue };
-        assets.push(AssetSource {
-            source: mount.options.open_written_asset(&asset.data_uri)?,
-            parameter,
-            num: asset.num.and_then(|num| u64::try_from(num).ok()),
-        });
-    }
-    if assets.is_empty() {
-        return Err(Error::not_found("The data source has no assets"));
-    }
-    let structure = source.structure.as_deref().and_then(|text| serde_json::from_str(text).ok());
-    let (mimetype, parameters) = (source.mimetype.clone(), source.parameters.clone());
-    Ok(OpenRequest { mimetype, structure, parameters, assets, host })
-}
-
 /// Has the plugin store the part. The turn goes along, so that a call which is given up still keeps others out.
 async fn store<T: Send + 'static>(
     cx: &Context,
@@ -151,7 +132,7 @@ async fn store<T: Send + 'static>(
     let storing = move || {
         let rows = part.slice.first().map_or(1, |dim| dim.count);
         let payload = sent.payload(family, rows)?;
-        let storage = writer.open(&context, open_request(&mount, &source, host)?)?;
+        let storage = writer.open(&context, mount.open_request(&source, host)?)?;
         let told = commit(&*storage, &context, &part.request, &part.slice, payload);
         told.map(|told| (told, turn))
             .map_err(|error| if error.kind == ErrorKind::InvalidData { error.within(&key) } else { error })
