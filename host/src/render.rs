@@ -7,8 +7,6 @@ use quick_cache::{Weighter, sync::Cache};
 
 /// A document as it was sent.
 pub struct Rendered {
-    /// The tree's generation it was made from.
-    pub generation: u64,
     /// Its tag.
     pub etag: String,
     /// Encoded, and compressed where the request wished so.
@@ -19,19 +17,22 @@ pub struct Rendered {
     pub content_encoding: Option<&'static str>,
 }
 
+/// With the tree's generation it was made from.
+type Kept = (u64, Arc<Rendered>);
+
 #[derive(Clone)]
 struct ByBytes;
 
-impl Weighter<u128, Arc<Rendered>> for ByBytes {
-    fn weight(&self, _key: &u128, value: &Arc<Rendered>) -> u64 {
+impl Weighter<u128, Kept> for ByBytes {
+    fn weight(&self, _key: &u128, (_, rendered): &Kept) -> u64 {
         // What an entry takes beside its body.
         const ENTRY_BYTES: u64 = 200;
-        value.body.len() as u64 + ENTRY_BYTES
+        rendered.body.len() as u64 + ENTRY_BYTES
     }
 }
 
 /// Documents by a digest of everything they depend on beside the tree: URL, caller, headers.
-pub struct RenderCache(Cache<u128, Arc<Rendered>, ByBytes>);
+pub struct RenderCache(Cache<u128, Kept, ByBytes>);
 
 impl RenderCache {
     /// A cache of so many bytes.
@@ -46,11 +47,13 @@ impl RenderCache {
 
     /// The document, if the tree is still as it was.
     pub fn get(&self, key: u128, generation: u64) -> Option<Arc<Rendered>> {
-        self.0.get(&key).filter(|rendered| rendered.generation == generation)
+        self.0.get(&key).filter(|(then, _)| *then == generation).map(|(_, rendered)| rendered)
     }
 
-    /// Keeps a document.
-    pub fn put(&self, key: u128, rendered: Arc<Rendered>) {
-        self.0.insert(key, rendered);
+    /// Keeps a document that was made from the tree of this generation, and gives it back.
+    pub fn keep(&self, key: u128, generation: u64, rendered: Rendered) -> Arc<Rendered> {
+        let rendered = Arc::new(rendered);
+        self.0.insert(key, (generation, rendered.clone()));
+        rendered
     }
 }

@@ -32,13 +32,26 @@ pub async fn render(ask: &Ask, document: &impl Serialize) -> Result<Rendered, Ht
     } else {
         ("application/json", to_json(document)?)
     };
+    Ok(finish(ask, content_type, bytes).await)
+}
+
+/// As [`render`], but always as JSON.
+///
+/// # Errors
+/// As [`render`].
+pub async fn render_json(ask: &Ask, document: &impl Serialize) -> Result<Rendered, HttpError> {
+    Ok(finish(ask, "application/json", to_json(document)?).await)
+}
+
+/// Tags and compresses what is encoded.
+async fn finish(ask: &Ask, content_type: &'static str, bytes: Vec<u8>) -> Rendered {
     let etag = etag_of(&bytes);
     let bytes = Bytes::from(bytes);
     let (body, content_encoding) = match compress(ask, content_type, &bytes).await {
         Some((compressed, encoding)) => (compressed, Some(encoding)),
         None => (bytes, None),
     };
-    Ok(Rendered { generation: 0, etag, body, content_type, content_encoding })
+    Rendered { etag, body, content_type, content_encoding }
 }
 
 /// A rendered document as a response, or 304.

@@ -1,7 +1,5 @@
 //! `GET /api/v1/distinct/{path}`: which values there are, and how often.
 
-use std::sync::Arc;
-
 use axum::{extract::State, http::StatusCode, response::Response};
 use serde_json::{Map, Value, json};
 use tiled_plugin_api::author::Error;
@@ -35,11 +33,8 @@ pub async fn distinct(State(app): State<App>, ask: Ask) -> Result<Response, Http
             let (mount, id) = (mount.clone(), row.id);
             let found = tokio::task::spawn_blocking(move || mount.catalog.distinct(id, &request));
             let found = found.await.map_err(Error::internal)??;
-            let mut rendered = respond::render(&ask, &shown(found, counts)).await?;
-            rendered.generation = generation;
-            let rendered = Arc::new(rendered);
-            app.rendered.put(key, rendered.clone());
-            Ok(respond::send(&ask, &rendered))
+            let rendered = respond::render(&ask, &shown(found, counts)).await?;
+            Ok(respond::send(&ask, &app.rendered.keep(key, generation, rendered)))
         }
         _ => Err(HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "This node does not support distinct.")),
     }

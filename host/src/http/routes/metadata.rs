@@ -1,7 +1,5 @@
 //! `GET /api/v1/metadata/{path}`: one node.
 
-use std::sync::Arc;
-
 use axum::{extract::State, http::header, response::Response};
 use serde_json::json;
 use xxhash_rust::xxh3::Xxh3;
@@ -36,13 +34,10 @@ pub async fn metadata(State(app): State<App>, ask: Ask) -> Result<Response, Http
         json!({})
     };
     let document = Envelope { data: resource, error: (), links: (), meta };
-    let mut rendered = respond::render(&ask, &document).await?;
+    let rendered = respond::render(&ask, &document).await?;
     // Only rows: what is inside a file changes without the catalog.
     if matches!(&node.place, Place::Row(_, row) if row.data_source.is_none() || node.count.is_none()) {
-        rendered.generation = generation;
-        let rendered = Arc::new(rendered);
-        app.rendered.put(key, rendered.clone());
-        return Ok(respond::send(&ask, &rendered));
+        return Ok(respond::send(&ask, &app.rendered.keep(key, generation, rendered)));
     }
     Ok(respond::send(&ask, &rendered))
 }

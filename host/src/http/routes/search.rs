@@ -1,7 +1,5 @@
 //! `GET /api/v1/search/{path}` and `search-deep`: pages of nodes.
 
-use std::sync::Arc;
-
 use axum::{extract::State, http::HeaderValue, http::header, response::Response};
 use serde_json::json;
 
@@ -75,12 +73,9 @@ async fn listing(app: &App, ask: &Ask, route: &str, mut request: ListRequest) ->
     }
     let links = page.links(&format!("{}/{route}/{}", shape.base_url, path_text(&node.path)), &found);
     let document = Envelope { data, error: (), links, meta: json!({"count": found.count}) };
-    let mut rendered = respond::render(ask, &document).await?;
+    let rendered = respond::render(ask, &document).await?;
     if is_of_rows(&node, &found.entries) {
-        rendered.generation = generation;
-        let rendered = Arc::new(rendered);
-        app.rendered.put(key, rendered.clone());
-        return Ok(send(ask, &rendered));
+        return Ok(send(ask, &app.rendered.keep(key, generation, rendered)));
     }
     Ok(send(ask, &rendered))
 }

@@ -1,16 +1,12 @@
 //! Documents: what an array or a group is, its attributes, and all below a group in one.
 
-use std::sync::Arc;
-
-use axum::{body::Bytes, http::StatusCode, response::Response};
+use axum::{http::StatusCode, response::Response};
 use serde_json::{Map, Value};
 
 use super::{ARRAYS, Face, GROUPS, SHOWN};
 use crate::{
     access::Scope,
-    http::{HttpError, compress::compress, respond, routes::metadata::key_of},
-    read::etag_of,
-    render::Rendered,
+    http::{HttpError, respond, routes::metadata::key_of},
     tree::{Node, Place},
     zarr::{self, Version, array, group},
 };
@@ -46,12 +42,9 @@ impl Face<'_> {
             }
             _ => self.array_document(&node.only(SHOWN)?).await?,
         };
-        let mut rendered = self.render(&document).await?;
+        let rendered = respond::render_json(self.ask, &document).await?;
         if of_rows {
-            rendered.generation = generation;
-            let rendered = Arc::new(rendered);
-            self.app.rendered.put(key, rendered.clone());
-            return Ok(respond::send(self.ask, &rendered));
+            return Ok(respond::send(self.ask, &self.app.rendered.keep(key, generation, rendered)));
         }
         Ok(respond::send(self.ask, &rendered))
     }
@@ -88,17 +81,6 @@ impl Face<'_> {
             }
         }
         Ok(attributes)
-    }
-
-    async fn render(&self, document: &Value) -> Result<Rendered, HttpError> {
-        let bytes = serde_json::to_vec(document).map_err(tiled_plugin_api::author::Error::internal)?;
-        let bytes = Bytes::from(bytes);
-        let (etag, content_type) = (etag_of(&bytes), "application/json");
-        let (body, content_encoding) = match compress(self.ask, content_type, &bytes).await {
-            Some((compressed, encoding)) => (compressed, Some(encoding)),
-            None => (bytes, None),
-        };
-        Ok(Rendered { generation: 0, etag, body, content_type, content_encoding })
     }
 }
 
