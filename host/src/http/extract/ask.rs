@@ -7,6 +7,7 @@ use axum::{
     http::{HeaderMap, header, request::Parts},
 };
 use tiled_plugin_api::author::Context;
+use xxhash_rust::xxh3::Xxh3;
 
 use super::Params;
 use crate::{
@@ -100,6 +101,26 @@ impl Ask {
         let known = accept.split(',').map(|part| part.split(';').next().unwrap_or_default().trim());
         known.into_iter().find(|t| matches!(*t, "*/*" | "application/json" | "application/x-msgpack"))
             == Some("application/x-msgpack")
+    }
+
+    /// A digest of all that a document depends on, beside the tree. `route` tells those of one node apart.
+    pub fn digest(&self, route: &str) -> u128 {
+        let mut hash = Xxh3::new();
+        let mut add = |part: &[u8]| {
+            hash.update(&(part.len() as u64).to_le_bytes());
+            hash.update(part);
+        };
+        add(route.as_bytes());
+        for segment in &self.path {
+            add(segment.as_bytes());
+        }
+        add(b"?");
+        add(self.query.as_bytes());
+        add(self.root_url.as_bytes());
+        add(&[u8::from(self.wants_msgpack())]);
+        add(self.header(header::ACCEPT_ENCODING).unwrap_or_default().as_bytes());
+        add(self.caller.scopes.names().concat().as_bytes());
+        hash.digest128()
     }
 }
 

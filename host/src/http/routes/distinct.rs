@@ -8,7 +8,7 @@ use crate::{
     access::Scope,
     app::App,
     catalog::{DistinctRequest, DistinctResult, DistinctValue},
-    http::{HttpError, extract::Ask, respond, routes::metadata::key_of},
+    http::{HttpError, extract::Ask, respond},
     query,
     tree::Place,
 };
@@ -16,7 +16,7 @@ use crate::{
 /// Bare object, no envelope.
 pub async fn distinct(State(app): State<App>, ask: Ask) -> Result<Response, HttpError> {
     ask.caller.require(Scope::ReadMetadata)?;
-    let (key, generation) = (key_of(&ask, "distinct"), app.readers.tree.generation());
+    let (key, generation) = (ask.digest("distinct"), app.readers.tree.generation());
     if let Some(rendered) = app.rendered.get(key, generation) {
         return Ok(respond::send(&ask, &rendered));
     }

@@ -1,8 +1,7 @@
 //! `GET /api/v1/metadata/{path}`: one node.
 
-use axum::{extract::State, http::header, response::Response};
+use axum::{extract::State, response::Response};
 use serde_json::json;
-use xxhash_rust::xxh3::Xxh3;
 
 use crate::{
     access::Scope,
@@ -20,7 +19,7 @@ use crate::{
 pub async fn metadata(State(app): State<App>, ask: Ask) -> Result<Response, HttpError> {
     ask.caller.require(Scope::ReadMetadata)?;
     let tree = &app.readers.tree;
-    let (key, generation) = (key_of(&ask, "metadata"), tree.generation());
+    let (key, generation) = (ask.digest("metadata"), tree.generation());
     if let Some(rendered) = app.rendered.get(key, generation) {
         return Ok(respond::send(&ask, &rendered));
     }
@@ -48,24 +47,4 @@ struct Envelope<T> {
     error: (),
     links: (),
     meta: serde_json::Value,
-}
-
-/// All that a document depends on, beside the tree. `route` tells those of one node apart.
-pub(super) fn key_of(ask: &Ask, route: &str) -> u128 {
-    let mut hash = Xxh3::new();
-    let mut add = |part: &[u8]| {
-        hash.update(&(part.len() as u64).to_le_bytes());
-        hash.update(part);
-    };
-    add(route.as_bytes());
-    for segment in &ask.path {
-        add(segment.as_bytes());
-    }
-    add(b"?");
-    add(ask.query.as_bytes());
-    add(ask.root_url.as_bytes());
-    add(&[u8::from(ask.wants_msgpack())]);
-    add(ask.header(header::ACCEPT_ENCODING).unwrap_or_default().as_bytes());
-    add(ask.caller.scopes.names().concat().as_bytes());
-    hash.digest128()
 }

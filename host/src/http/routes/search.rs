@@ -12,7 +12,6 @@ use crate::{
         extract::Ask,
         page::Page,
         respond,
-        routes::metadata::key_of,
     },
     query,
     render::Rendered,
@@ -41,7 +40,7 @@ pub async fn search_deep(State(app): State<App>, ask: Ask) -> Result<Response, H
 async fn listing(app: &App, ask: &Ask, route: &str, mut request: ListRequest) -> Result<Response, HttpError> {
     ask.caller.require(Scope::ReadMetadata)?;
     let tree = &app.readers.tree;
-    let (key, generation) = (key_of(ask, route), tree.generation());
+    let (key, generation) = (ask.digest(route), tree.generation());
     if let Some(rendered) = app.rendered.get(key, generation) {
         return Ok(send(ask, &rendered));
     }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::{ARRAYS, Face, GROUPS, SHOWN};
 use crate::{
     access::Scope,
-    http::{HttpError, respond, routes::metadata::key_of},
+    http::{HttpError, respond},
     tree::{Node, Place},
     zarr::{self, Version, array, group},
 };
@@ -15,7 +15,7 @@ impl Face<'_> {
     /// A document of the node at a path. What depends on rows alone is kept until a catalog changes.
     pub(super) async fn document(&self, path: &[String], name: &str) -> Result<Response, HttpError> {
         self.ask.caller.require(Scope::ReadMetadata)?;
-        let (key, generation) = (key_of(self.ask, self.version.format()), self.app.readers.tree.generation());
+        let (key, generation) = (self.ask.digest(self.version.format()), self.app.readers.tree.generation());
         if let Some(rendered) = self.app.rendered.get(key, generation) {
             return Ok(respond::send(self.ask, &rendered));
         }
