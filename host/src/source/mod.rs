@@ -11,5 +11,5 @@ mod uri;
 
 pub use allowed::Roots;
 pub use file::{revision_of, source_of};
-pub use storage::{Storage, Storages, is_database, without_password};
+pub use storage::{SCHEMES, Storage, Storages, is_database, without_password};
 pub use uri::{path_of, uri_of};

@@ -7,6 +7,8 @@ use tiled_plugin_api::author::{ByteSource, Entry, Error, ErrorKind, Result, Sour
 
 use super::path_of;
 
+/// Schemes that something can be kept in.
+pub const SCHEMES: [&str; 4] = ["file", "duckdb", "sqlite", "postgresql"];
 /// Schemes of databases.
 const DATABASES: [&str; 4] = ["duckdb", "sqlite", "postgresql", "postgres"];
 
@@ -32,7 +34,7 @@ impl Storage {
         };
         let scheme = match scheme.to_ascii_lowercase().as_str() {
             "postgres" => "postgresql".to_owned(),
-            known @ ("file" | "duckdb" | "sqlite" | "postgresql") => known.to_owned(),
+            known if SCHEMES.contains(&known) => known.to_owned(),
             _ => {
                 return Err(invalid(format!(
                     "storage {}: use file://, duckdb://, sqlite:// or postgresql://",

@@ -17,7 +17,7 @@ use crate::{
         AssetRow, CatalogError, Created, DataSourceRow, Management, NewAsset, NewDataSource, NewNode, NodeRow,
     },
     plugin::{LoadedWriter, context},
-    source::{Storage, is_database},
+    source::{SCHEMES, Storage, is_database},
     tree::{Mount, Node, Place, TreeError, TreeResult},
 };
 
@@ -32,8 +32,6 @@ pub enum Origin {
 
 /// Names tried when something is at the place of new data already.
 const ATTEMPTS: u32 = 5;
-/// Schemes of storages.
-const SCHEMES: [&str; 4] = ["file", "duckdb", "sqlite", "postgresql"];
 
 impl Writers {
     /// Makes a child of `parent`, and gives its key.
