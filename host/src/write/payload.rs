@@ -14,7 +14,7 @@ use arrow::{
 };
 use bytes::Bytes;
 use tiled_plugin_api::{
-    author::{Error, ErrorKind, OwnedBuffer, Payload, Result, Slab, SlabStream, Slabs, TableStream},
+    author::{Error, ErrorKind, OwnedBuffer, Payload, Result, Slabs, TableStream},
     model::StructureFamily,
 };
 
@@ -60,8 +60,7 @@ impl Sent {
     pub(super) fn payload(self, family: StructureFamily, rows: u64) -> Result<Payload> {
         match family {
             StructureFamily::Array => {
-                let bytes = OwnedBuffer::from_owner(self.bytes);
-                Ok(Payload::Array(Slabs::new(OneSlab(Some(Slab { rows, bytes })))))
+                Ok(Payload::Array(Slabs::one(rows, OwnedBuffer::from_owner(self.bytes))))
             }
             StructureFamily::Table | StructureFamily::Sparse => {
                 // Arrow checks what it reads, but a forged length may still panic somewhere in it.
@@ -74,14 +73,6 @@ impl Sent {
                 Ok(Payload::Body { media_type: self.media_type, bytes: OwnedBuffer::from_owner(self.bytes) })
             }
         }
-    }
-}
-
-struct OneSlab(Option<Slab>);
-
-impl SlabStream for OneSlab {
-    fn next(&mut self) -> Result<Option<Slab>> {
-        Ok(self.0.take())
     }
 }
 

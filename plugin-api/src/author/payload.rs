@@ -32,6 +32,11 @@ impl Slabs {
         Slabs(Box::new(stream))
     }
 
+    /// All the bytes as one slab of so many rows.
+    pub fn one(rows: u64, bytes: OwnedBuffer) -> Self {
+        Slabs::new(OneSlab(Some(Slab { rows, bytes })))
+    }
+
     /// The next slab, or `None` at the end.
     ///
     /// # Errors
@@ -54,6 +59,14 @@ impl Slabs {
             all.extend_from_slice(&slab.bytes);
         }
         Ok(OwnedBuffer::from_vec(all))
+    }
+}
+
+struct OneSlab(Option<Slab>);
+
+impl SlabStream for OneSlab {
+    fn next(&mut self) -> Result<Option<Slab>> {
+        Ok(self.0.take())
     }
 }
 

@@ -13,8 +13,8 @@ use std::{
 use crate::{
     author::{
         Adapter, AssetSource, ByteSink, ByteSource, Context, EncodeRequest, Entry, Error, ErrorKind, Host,
-        HostServices, Level, OpenRequest, OwnedBuffer, Payload, Reader, Result, Serializer, Sink, Slab,
-        SlabStream, Slabs, Source,
+        HostServices, Level, OpenRequest, OwnedBuffer, Payload, Reader, Result, Serializer, Sink, Slabs,
+        Source,
     },
     model::{ArrayStructure, SliceDim},
 };
@@ -196,18 +196,9 @@ pub fn read_array(adapter: &dyn Adapter, path: &str) -> Result<Vec<u8>> {
     read_slice(adapter, path, &everything)
 }
 
-struct OneSlab(Option<Slab>);
-
-impl SlabStream for OneSlab {
-    fn next(&mut self) -> Result<Option<Slab>> {
-        Ok(self.0.take())
-    }
-}
-
 /// An array payload of one slab.
 pub fn one_slab(rows: u64, bytes: Vec<u8>) -> Payload {
-    let slab = Slab { rows, bytes: OwnedBuffer::from_vec(bytes) };
-    Payload::Array(Slabs::new(OneSlab(Some(slab))))
+    Payload::Array(Slabs::one(rows, OwnedBuffer::from_vec(bytes)))
 }
 
 struct Collect(Arc<std::sync::Mutex<Vec<u8>>>);
