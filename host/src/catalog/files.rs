@@ -138,8 +138,7 @@ fn apply(session: &Session<'_>, folders: &[FileChanges]) -> Result<Vec<Vec<i64>>
     let mut made = Vec::with_capacity(folders.len());
     for folder in folders {
         for node in &folder.gone {
-            let below = remove::below(session, *node)?;
-            remove::remove(session, *node, &below)?;
+            remove::remove_all(session, *node)?;
         }
         for (id, node) in &folder.changed {
             renew(session, *id, node)?;
@@ -212,8 +211,7 @@ fn renew_assets(session: &Session<'_>, old: &DataSourceRow, new: &[NewAsset]) ->
     let kept = (0..old.assets.len()).take_while(|at| same(*at) == Some(true)).count();
     let dropped: Vec<i64> = old.assets.iter().skip(kept).map(|asset| asset.id).collect();
     for asset in &dropped {
-        let sql = "DELETE FROM data_source_asset_association WHERE data_source_id = ?1 AND asset_id = ?2";
-        session.execute(sql, &[Param::Int(old.id), Param::Int(*asset)])?;
+        remove::detach(session, old.id, *asset)?;
     }
     for (at, asset) in new.iter().enumerate() {
         if at >= kept {
@@ -223,9 +221,7 @@ fn renew_assets(session: &Session<'_>, old: &DataSourceRow, new: &[NewAsset]) ->
         }
     }
     for asset in dropped {
-        let sql = "DELETE FROM assets WHERE id = ?1 AND NOT EXISTS \
-                   (SELECT 1 FROM data_source_asset_association b WHERE b.asset_id = assets.id)";
-        session.execute(sql, &[Param::Int(asset)])?;
+        remove::drop_unused(session, asset)?;
     }
     Ok(())
 }

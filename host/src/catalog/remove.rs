@@ -78,8 +78,15 @@ fn hold_below(session: &Session<'_>, node: i64) -> Result<Vec<i64>, Failure> {
     }
 }
 
+/// Takes out the node and all below it, whatever its data are.
+pub(super) fn remove_all(session: &Session<'_>, node: i64) -> Result<(), Failure> {
+    let sql = "SELECT descendant FROM nodes_closure WHERE ancestor = ?1";
+    let below = session.rows(sql, &[Param::Int(node)], |row| row.int(0))?;
+    remove(session, node, &below).map(drop)
+}
+
 /// Takes out the node and all below it, `nodes`, and the assets that nothing uses any more; gives the ids of these.
-pub(super) fn remove(session: &Session<'_>, node: i64, nodes: &[i64]) -> Result<HashSet<i64>, Failure> {
+fn remove(session: &Session<'_>, node: i64, nodes: &[i64]) -> Result<HashSet<i64>, Failure> {
     let d = session.dialect();
     let mut used = HashSet::new();
     for part in nodes.chunks(NODES_AT_ONCE) {
@@ -113,13 +120,6 @@ pub(super) fn remove(session: &Session<'_>, node: i64, nodes: &[i64]) -> Result<
     Ok(gone)
 }
 
-/// The node and all below it, as they are now.
-pub(super) fn below(session: &Session<'_>, node: i64) -> Result<Vec<i64>, Failure> {
-    session.rows("SELECT descendant FROM nodes_closure WHERE ancestor = ?1", &[Param::Int(node)], |row| {
-        row.int(0)
-    })
-}
-
 /// Takes an asset from the data sources of a node, and out of the catalog if no other uses it. `None` when the
 /// node has no such asset.
 pub(super) fn delete_asset(
@@ -140,15 +140,25 @@ pub(super) fn delete_asset(
         return Err(CatalogError::AssetInternallyManaged.into());
     }
     for source in &sources {
-        let sql = "DELETE FROM data_source_asset_association WHERE asset_id = ?1 AND data_source_id = ?2";
-        session.execute(sql, &[Param::Int(asset), Param::Int(source.id)])?;
+        detach(session, source.id, asset)?;
     }
-    let sql = "DELETE FROM assets WHERE id = ?1 AND NOT EXISTS \
-               (SELECT 1 FROM data_source_asset_association b WHERE b.asset_id = assets.id)";
-    let deleted = session.execute(sql, &[Param::Int(asset)])? > 0;
+    let deleted = drop_unused(session, asset)?;
     let data = internal.filter(|_| deleted).map(|at| sources.swap_remove(at)).map(|mut source| {
         source.assets.retain(|one| one.id == asset);
         source
     });
     Ok(Some(AssetDeletion { deleted, data }))
+}
+
+/// Takes an asset from a data source; the catalog keeps it.
+pub(super) fn detach(session: &Session<'_>, data_source: i64, asset: i64) -> Result<(), Failure> {
+    let sql = "DELETE FROM data_source_asset_association WHERE data_source_id = ?1 AND asset_id = ?2";
+    session.execute(sql, &[Param::Int(data_source), Param::Int(asset)]).map(drop)
+}
+
+/// Takes an asset out of the catalog if no data source uses it, and says whether.
+pub(super) fn drop_unused(session: &Session<'_>, asset: i64) -> Result<bool, Failure> {
+    let sql = "DELETE FROM assets WHERE id = ?1 AND NOT EXISTS \
+               (SELECT 1 FROM data_source_asset_association b WHERE b.asset_id = assets.id)";
+    Ok(session.execute(sql, &[Param::Int(asset)])? > 0)
 }

@@ -119,10 +119,7 @@ impl Catalog {
     /// `Busy`, `Database`.
     pub fn remove(&self, nodes: &[i64]) -> Result<()> {
         self.store.write("removing nodes", |session| {
-            nodes.iter().try_for_each(|node| {
-                let below = remove::below(session, *node)?;
-                remove::remove(session, *node, &below).map(|_| ())
-            })
+            nodes.iter().try_for_each(|node| remove::remove_all(session, *node))
         })
     }
 
