@@ -268,11 +268,9 @@ impl Dialect {
             Dialect::Sqlite { .. } => {
                 format!("SELECT rowid AS id FROM metadata_fts5 WHERE metadata_fts5 MATCH {asked}")
             }
-            // The expression of Tiled's index.
-            Dialect::Postgres => format!(
-                "SELECT w.id AS id FROM nodes w WHERE jsonb_to_tsvector('simple'::regconfig, w.metadata, \
-                 '[\"string\"]'::jsonb) @@ to_tsquery('simple'::regconfig, {asked})"
-            ),
+            Dialect::Postgres => {
+                format!("SELECT w.id AS id FROM nodes w WHERE {}", pg::has_words("w", asked))
+            }
         }
     }
 

@@ -69,6 +69,14 @@ pub(super) fn order(at: &str) -> [String; 2] {
     ]
 }
 
+/// Whether the metadata of the node `node` have the words of a `tsquery`, in the expression of Tiled's index.
+pub(super) fn has_words(node: &str, asked: &str) -> String {
+    format!(
+        "jsonb_to_tsvector('simple'::regconfig, {node}.metadata, '[\"string\"]'::jsonb) \
+         @@ to_tsquery('simple'::regconfig, {asked})"
+    )
+}
+
 /// A search as a `tsquery`. One that is written in the syntax of `to_tsquery` stays as it is; else words that
 /// stand beside each other must all be there, `"…"` is a phrase, `word*` a beginning, and `AND`, `OR`, `NOT` are
 /// what they are in SQLite.

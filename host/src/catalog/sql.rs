@@ -335,13 +335,7 @@ impl Dialect {
             Dialect::Sqlite { .. } => {
                 (Param::text(text), |asked| format!("tiled_words({asked}, n.metadata)"))
             }
-            // The expression of Tiled's index.
-            Dialect::Postgres => (Param::Text(pg::tsquery(text)), |asked| {
-                format!(
-                    "jsonb_to_tsvector('simple'::regconfig, n.metadata, '[\"string\"]'::jsonb) \
-                     @@ to_tsquery('simple'::regconfig, {asked})"
-                )
-            }),
+            Dialect::Postgres => (Param::Text(pg::tsquery(text)), |asked| pg::has_words("n", asked)),
         }
     }
 
