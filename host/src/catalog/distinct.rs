@@ -109,7 +109,7 @@ fn counted(
 ) -> Result<Option<Vec<DistinctValue>>, Failure> {
     let path = match of {
         Of::Metadata(key) => facts::path(key),
-        Of::Family => Some(facts::family_path().to_owned()),
+        Of::Family => Some(facts::FAMILY.to_owned()),
         Of::Specs => None,
     };
     let (Some(path), Scope::Children(parent), true) = (path, scope, request.queries.is_empty()) else {

@@ -24,7 +24,7 @@ const LEFT_OUT: &str = "!";
 /// Of the nodes whose words the database may read otherwise than we do.
 const ODD_TEXTS: &str = "?";
 const SPECS: &str = "#";
-const FAMILY: &str = "^";
+pub(super) const FAMILY: &str = "^";
 /// So many values are looked up one by one.
 const VALUES_MAX: usize = 64;
 
@@ -353,11 +353,6 @@ pub(super) fn left_out(sql: &mut Sql, scope: Scope) {
 fn mark(sql: &mut Sql, value: &Value) -> String {
     let param = sql.dialect.fact_mark(value);
     sql.bind(param)
-}
-
-/// The path of families.
-pub(super) const fn family_path() -> &'static str {
-    FAMILY
 }
 
 /// The first characters of a text.

@@ -24,21 +24,10 @@ impl Dialect {
 
     /// A value as a parameter that compares with those of facts.
     pub fn fact_mark(self, value: &Value) -> Param {
-        match self {
-            Dialect::Sqlite { .. } => match value {
-                Value::Number(number) => {
-                    let float = || number.as_f64().unwrap_or(f64::INFINITY);
-                    number.as_i64().map_or_else(|| Param::Real(float()), Param::Int)
-                }
-                Value::String(text) => Param::text(cut(text)),
-                Value::Bool(value) => Param::Int(i64::from(*value)),
-                _ => Param::Null,
-            },
-            Dialect::Postgres => Param::Text(match value {
-                Value::String(text) => cut(text).to_owned(),
-                Value::Bool(value) => u8::from(*value).to_string(),
-                other => other.to_string(),
-            }),
+        match (self, value) {
+            (_, Value::String(text)) => Param::text(cut(text)),
+            (Dialect::Postgres, Value::Bool(value)) => Param::Text(u8::from(*value).to_string()),
+            _ => self.comparable(value),
         }
     }
 

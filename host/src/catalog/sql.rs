@@ -67,10 +67,11 @@ impl Sql {
         self
     }
 
-    /// Adds a value and gives its placeholder, which may be used more than once.
+    /// Adds a value and gives its placeholder, which may be used more than once. The session puts it as its database wants
+    /// it.
     pub fn bind(&mut self, value: Param) -> String {
         self.params.push(value);
-        self.dialect.placeholder(self.params.len())
+        format!("?{}", self.params.len())
     }
 
     pub fn bind_int(&mut self, value: u64) -> String {
@@ -102,11 +103,6 @@ impl Dialect {
             Dialect::Sqlite { .. } => sqlite,
             Dialect::Postgres => postgres,
         }
-    }
-
-    /// The place of a parameter; the session puts it as its database wants it.
-    pub fn placeholder(self, number: usize) -> String {
-        format!("?{number}")
     }
 
     /// Ends a `SELECT` of rows that nobody else may change or delete before the transaction ends.
