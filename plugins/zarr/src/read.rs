@@ -99,16 +99,22 @@ impl Stored<'_> {
         out: &mut [u8],
         at: usize,
     ) -> Result<()> {
+        let (chain, shape) = (&self.meta.chain, &self.meta.chunk_shape);
+        if self.found(number, |file| job.read(file, chain, shape, spans, out, at))?.is_none() {
+            job.fill(spans, out, at);
+        }
+        Ok(())
+    }
+
+    /// What `read` gives of a chunk's file; `None` where there is none.
+    fn found<T>(&self, number: &[u64], mut read: impl FnMut(&Source) -> Result<T>) -> Result<Option<T>> {
         let mut tries = 0;
         loop {
-            let Some(file) = self.chunk(number)? else {
-                job.fill(spans, out, at);
-                return Ok(());
-            };
-            match job.read(&file, &self.meta.chain, &self.meta.chunk_shape, spans, out, at) {
+            let Some(file) = self.chunk(number)? else { return Ok(None) };
+            match read(&file) {
                 // A writer has replaced the file since it was found: its successor is there.
                 Err(error) if error.kind == ErrorKind::Busy && tries < MAX_TRIES => tries += 1,
-                result => return result,
+                result => return result.map(Some),
             }
         }
     }
@@ -132,18 +138,8 @@ impl Stored<'_> {
         };
         let elements = meta.chunk_shape.iter().try_fold(item, |all, n| all.checked_mul(*n));
         let most = elements.unwrap_or(u64::MAX).saturating_mul(2).saturating_add(ENCODED_SLACK);
-        let mut tries = 0;
-        loop {
-            let Some(file) = self.chunk(chunk)? else { return Ok(None) };
-            match file.read_all(most) {
-                Err(error) if error.kind == ErrorKind::Busy && tries < MAX_TRIES => tries += 1,
-                bytes => {
-                    return bytes
-                        .map(|bytes| Some(OwnedBuffer::from_vec(bytes)))
-                        .map_err(|e| self.within_chunk(e, chunk));
-                }
-            }
-        }
+        let read = |file: &Source| file.read_all(most).map_err(|error| self.within_chunk(error, chunk));
+        Ok(self.found(chunk, read)?.map(OwnedBuffer::from_vec))
     }
 
     /// The parts of each axis.
