@@ -7,7 +7,7 @@ use adbc_core::{
 };
 use adbc_driver_manager::{ManagedConnection, ManagedDatabase, ManagedStatement};
 use arrow::{
-    array::{AsArray, RecordBatch, RecordBatchReader},
+    array::{ArrayRef, AsArray, RecordBatch, RecordBatchReader},
     compute::cast,
     datatypes::{DataType, Int64Type, SchemaRef},
     error::ArrowError,
@@ -105,12 +105,9 @@ impl Session {
     /// As [`Session::run`].
     pub fn integers(&mut self, sql: &str) -> Result<Vec<i64>> {
         let mut found = Vec::new();
-        for batch in self.query(sql)? {
-            let batch = batch.map_err(|error| Error::internal(format!("{error}: {sql}")))?;
-            let column = batch.columns().first().ok_or_else(|| Error::internal("a query without columns"))?;
-            let column = cast(column, &DataType::Int64).map_err(Error::internal)?;
+        self.each_column(sql, &DataType::Int64, |column| {
             found.extend(column.as_primitive::<Int64Type>().iter().flatten());
-        }
+        })?;
         Ok(found)
     }
 
@@ -120,13 +117,25 @@ impl Session {
     /// As [`Session::run`].
     pub fn texts(&mut self, sql: &str) -> Result<Vec<String>> {
         let mut found = Vec::new();
+        self.each_column(sql, &DataType::Utf8, |column| {
+            found.extend(column.as_string::<i32>().iter().flatten().map(str::to_owned));
+        })?;
+        Ok(found)
+    }
+
+    /// Gives a query's only column, batch by batch, as this type.
+    fn each_column(
+        &mut self,
+        sql: &str,
+        data_type: &DataType,
+        mut take: impl FnMut(&ArrayRef),
+    ) -> Result<()> {
         for batch in self.query(sql)? {
             let batch = batch.map_err(|error| Error::internal(format!("{error}: {sql}")))?;
             let column = batch.columns().first().ok_or_else(|| Error::internal("a query without columns"))?;
-            let column = cast(column, &DataType::Utf8).map_err(Error::internal)?;
-            found.extend(column.as_string::<i32>().iter().flatten().map(str::to_owned));
+            take(&cast(column, data_type).map_err(Error::internal)?);
         }
-        Ok(found)
+        Ok(())
     }
 
     /// Adds rows to a table by the driver's bulk path.
