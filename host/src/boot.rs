@@ -46,6 +46,10 @@ impl BootError {
     fn of(error: impl std::fmt::Display) -> Self {
         BootError(error.to_string())
     }
+
+    fn of_tree(tree: &TreeConfig, error: impl std::fmt::Display) -> Self {
+        BootError(format!("tree {}: {error}", tree.path))
+    }
 }
 
 /// Loads plugins, opens catalogs, makes routes.
@@ -125,12 +129,19 @@ fn roots_of(tree: &TreeConfig, storages: &Storages) -> Result<Roots, BootError> 
         paths.push(path);
     }
     paths.extend(tree.args.directory.clone());
-    Roots::new(paths).map_err(|error| BootError(format!("tree {}: {error}", tree.path)))
+    Roots::new(paths).map_err(|error| BootError::of_tree(tree, error))
 }
 
 fn storages_of(tree: &TreeConfig) -> Result<Storages, BootError> {
     let storages = Storages::new(&tree.args.writable_storage.0, &tree.args.readable_storage.0);
-    storages.map_err(|error| BootError(format!("tree {}: {error}", tree.path)))
+    storages.map_err(|error| BootError::of_tree(tree, error))
+}
+
+/// The catalog of a tree that has one.
+fn catalog_of(tree: &TreeConfig) -> Result<Catalog, BootError> {
+    let uri = tree.args.uri.as_deref();
+    let uri = uri.ok_or_else(|| BootError::of_tree(tree, "args.uri is missing: the catalog's database"))?;
+    Catalog::open(uri, tree.args.init_if_not_exists).map_err(|error| BootError::of_tree(tree, error))
 }
 
 fn check_paths(trees: &[TreeConfig]) -> Result<(), BootError> {
@@ -154,27 +165,22 @@ fn mount(
     plugins: &Arc<Plugins>,
     create_mount_nodes: bool,
 ) -> Result<Mount, BootError> {
-    let named = |error: &dyn std::fmt::Display| BootError(format!("tree {}: {error}", tree.path));
     let (catalog, filler): Filled = match tree.tree.as_str() {
         "catalog" => {
-            let uri = tree
-                .args
-                .uri
-                .as_deref()
-                .ok_or_else(|| named(&"args.uri is missing: the catalog's database"))?;
-            let catalog = Arc::new(Catalog::open(uri, tree.args.init_if_not_exists).map_err(|e| named(&e))?);
+            let catalog = Arc::new(catalog_of(tree)?);
             if !tree.args.without_search_index {
                 index_in_background(&catalog, tree.path.clone());
             }
             (catalog, None)
         }
         "directory" => {
-            let folder = tree.args.directory.as_deref().ok_or_else(|| named(&"args.directory is missing"))?;
-            directory(tree, folder, &roots, plugins).map_err(|e| named(&e))?
+            let folder = tree.args.directory.as_deref();
+            let folder = folder.ok_or_else(|| BootError::of_tree(tree, "args.directory is missing"))?;
+            directory(tree, folder, &roots, plugins).map_err(|error| BootError::of_tree(tree, error))?
         }
         other => {
             let message = format!("tree = \"{other}\" is not known: use \"catalog\" or \"directory\"");
-            return Err(named(&message));
+            return Err(BootError::of_tree(tree, message));
         }
     };
     let options = MountOptions {
@@ -186,7 +192,7 @@ fn mount(
         storages,
     };
     let mount = Mount { path: segments(&tree.path), catalog, options, filler };
-    check_mount_node(&mount, create_mount_nodes).map_err(|e| named(&e))?;
+    check_mount_node(&mount, create_mount_nodes).map_err(|error| BootError::of_tree(tree, error))?;
     Ok(mount)
 }
 

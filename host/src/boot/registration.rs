@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use super::{BootError, mount_node, roots_of, segments, storages_of};
+use super::{BootError, catalog_of, mount_node, roots_of, segments, storages_of};
 use crate::{
     catalog::Catalog,
     config::{Config, PluginsConfig, TreeConfig},
@@ -29,15 +29,12 @@ impl Registration {
     pub fn prepare(config: &Config, plugins: &PluginsConfig, prefix: &str) -> Result<Self, BootError> {
         let wanted = segments(prefix);
         let tree = tree_of(config, &wanted)?;
-        let named = |error: &dyn std::fmt::Display| BootError(format!("tree {}: {error}", tree.path));
         let roots = roots_of(tree, &storages_of(tree)?)?;
-        let uri =
-            tree.args.uri.as_deref().ok_or_else(|| named(&"args.uri is missing: the catalog's database"))?;
-        let catalog = Catalog::open(uri, tree.args.init_if_not_exists).map_err(|e| named(&e))?;
+        let catalog = catalog_of(tree)?;
         let mut keys = mount_node(tree.args.mount_node.as_ref());
         keys.extend(wanted.into_iter().skip(segments(&tree.path).len()));
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        let parent = catalog.create_path(&keys).map_err(|e| named(&e))?;
+        let parent = catalog.create_path(&keys).map_err(|error| BootError::of_tree(tree, error))?;
         let plugins = Arc::new(Plugins::load(plugins, &roots).map_err(BootError::of)?);
         Ok(Registration { catalog: Arc::new(catalog), plugins, roots, tree: tree.path.clone(), parent })
     }
