@@ -1,6 +1,6 @@
 //! Tiled's Python client, unchanged, against the built program.
 
-use tiled_tests::{Access, KEY, Server, example_data, python, run_python};
+use tiled_tests::{Access, KEY, Server, configuration, example_data, python, run_python, writable_tree};
 
 #[test]
 fn the_python_client_reads_everything_that_the_demonstration_serves() {
@@ -42,25 +42,7 @@ fn clients_of_zarr_read_what_tileds_client_reads() {
 fn the_python_client_reads_what_it_wrote() {
     let Some(python) = python() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().display();
-    let server = Server::config(&format!(
-        r#"
-        [authentication]
-        allow_anonymous_access = true
-        single_user_api_key = "{KEY}"
-        [uvicorn]
-        port = 0
-        [plugins]
-        directory = "{{plugins}}"
-        [[trees]]
-        path = "/"
-        tree = "catalog"
-        [trees.args]
-        uri = "sqlite:///{path}/catalog.db"
-        init_if_not_exists = true
-        writable_storage = "file://localhost{path}/data"
-        "#
-    ));
+    let server = Server::config(&configuration(Access::Public, &writable_tree(folder.path(), "")));
     run_python(&python, "writes.py", &[server.url(), KEY]);
     server.end();
 }

@@ -8,4 +8,4 @@ mod server;
 
 pub use client::{Answer, Client};
 pub use python::{python, run_python};
-pub use server::{Access, KEY, Server, example_data, program};
+pub use server::{Access, KEY, Server, configuration, example_data, program, writable_tree};

@@ -146,6 +146,40 @@ impl Drop for Server {
     }
 }
 
+/// A configuration for [`Server::config`]: a free port, the key, the plugins, and these `[[trees]]`.
+pub fn configuration(access: Access, trees: &str) -> String {
+    let anyone = access == Access::Public;
+    format!(
+        r#"
+        [authentication]
+        allow_anonymous_access = {anyone}
+        single_user_api_key = "{KEY}"
+        [uvicorn]
+        port = 0
+        [plugins]
+        directory = "{{plugins}}"
+        {trees}
+        "#
+    )
+}
+
+/// A writable catalog at `/` that is kept in a folder, with these further arguments.
+pub fn writable_tree(folder: &Path, args: &str) -> String {
+    let path = folder.display();
+    format!(
+        r#"
+        [[trees]]
+        path = "/"
+        tree = "catalog"
+        [trees.args]
+        uri = "sqlite:///{path}/catalog.db"
+        init_if_not_exists = true
+        writable_storage = "file://localhost{path}/data"
+        {args}
+        "#
+    )
+}
+
 /// Example files in a new folder.
 pub fn example_data() -> TempDir {
     let folder = tempfile::tempdir().unwrap();

@@ -1,20 +1,13 @@
 //! The program with a configuration file.
 
-use tiled_tests::{Server, example_data};
+use tiled_tests::{Access, Server, configuration, example_data};
 
 #[test]
 fn several_trees_share_one_server() {
     let data = example_data();
     let folder = data.path().display();
-    let server = Server::config(&format!(
+    let trees = format!(
         r#"
-        [authentication]
-        allow_anonymous_access = true
-        single_user_api_key = "secret"
-        [uvicorn]
-        port = 0
-        [plugins]
-        directory = "{{plugins}}"
         [[trees]]
         path = "/a"
         tree = "directory"
@@ -24,7 +17,8 @@ fn several_trees_share_one_server() {
         tree = "directory"
         args = {{ directory = "{folder}/tables", metadata = {{ color = "red" }} }}
         "#
-    ));
+    );
+    let server = Server::config(&configuration(Access::Public, &trees));
     let client = server.client();
     let mut roots = Vec::new();
     for node in client.get("/api/v1/search/").json()["data"].as_array().unwrap() {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tiled_tests::{Client, Server};
+use tiled_tests::{Access, Client, Server, configuration, writable_tree};
 
 /// A server with an empty catalog and a folder for data.
 pub(super) struct Lab {
@@ -18,27 +18,8 @@ impl Lab {
     /// `top` goes before the tree, `args` into it.
     pub fn configured(top: &str, args: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().display();
-        let server = Server::config(&format!(
-            r#"
-            {top}
-            [authentication]
-            allow_anonymous_access = true
-            single_user_api_key = "secret"
-            [uvicorn]
-            port = 0
-            [plugins]
-            directory = "{{plugins}}"
-            [[trees]]
-            path = "/"
-            tree = "catalog"
-            [trees.args]
-            uri = "sqlite:///{path}/catalog.db"
-            init_if_not_exists = true
-            writable_storage = "file://localhost{path}/data"
-            {args}
-            "#
-        ));
+        let trees = writable_tree(folder.path(), args);
+        let server = Server::config(&format!("{top}\n{}", configuration(Access::Public, &trees)));
         Lab { server, folder }
     }
 

@@ -11,7 +11,7 @@ use std::{
 };
 
 use tempfile::TempDir;
-use tiled_tests::{Client, Server, program};
+use tiled_tests::{Access, Client, Server, configuration, program};
 
 /// A folder of data, a catalog, and a server of it.
 struct Lab {
@@ -31,20 +31,15 @@ impl Lab {
         let home = tempfile::tempdir().unwrap();
         fs::create_dir(home.path().join("data")).unwrap();
         let root = home.path().display();
-        let config = format!(
+        let trees = format!(
             r#"
-            [authentication]
-            single_user_api_key = "secret"
-            [uvicorn]
-            port = 0
-            [plugins]
-            directory = "{{plugins}}"
             [[trees]]
             path = "/lab"
             tree = "catalog"
             args = {{ uri = "sqlite:///{root}/catalog.db", init_if_not_exists = true, readable_storage = ["{root}/data"] }}
             "#
         );
+        let config = configuration(Access::Private, &trees);
         let server = Server::config(&config);
         let plugins = server.plugins().display().to_string();
         fs::write(home.path().join("config.toml"), config.replace("{plugins}", &plugins)).unwrap();
