@@ -37,6 +37,13 @@ pub struct CreatedAsset {
     pub num: Option<u64>,
 }
 
+impl CreatedAsset {
+    /// The only asset of a data source, as Tiled names it: `data_uri`.
+    pub fn only(data_uri: impl Into<String>, is_directory: bool) -> Self {
+        CreatedAsset { data_uri: data_uri.into(), is_directory, parameter: "data_uri".into(), num: None }
+    }
+}
+
 /// What the catalog keeps of a new data source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Created {
@@ -51,6 +58,13 @@ pub struct Created {
     pub properties: Map<String, Value>,
     /// The assets, at least one.
     pub assets: Vec<CreatedAsset>,
+}
+
+impl Created {
+    /// Structure and parameters as requested, no properties.
+    pub fn as_requested(request: &CreateRequest, assets: Vec<CreatedAsset>) -> Self {
+        Created { structure: None, parameters: request.parameters.clone(), properties: Map::new(), assets }
+    }
 }
 
 /// Which part to write. The default is the whole.

@@ -44,8 +44,7 @@ impl Writer for SparseWriter {
             let place: Vec<String> = place_of(number, &counts).iter().map(u64::to_string).collect();
             format!("block-{}.parquet", place.join("."))
         })?;
-        let parameters = request.parameters.clone();
-        Ok(Created { structure: None, parameters, properties: serde_json::Map::new(), assets })
+        Ok(Created::as_requested(request, assets))
     }
 
     fn open(&self, _cx: &Context, request: OpenRequest) -> Result<Box<dyn Storage>> {

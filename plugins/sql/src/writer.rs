@@ -64,12 +64,7 @@ impl Writer for SqlWriter {
         let mut parameters = request.parameters.clone();
         parameters.insert("table_name".into(), layout.table.into());
         parameters.insert("dataset_id".into(), number.into());
-        let asset = CreatedAsset {
-            data_uri: address.public,
-            is_directory: false,
-            parameter: "data_uri".into(),
-            num: None,
-        };
+        let asset = CreatedAsset::only(address.public, false);
         Ok(Created { structure: None, parameters, properties: Map::new(), assets: vec![asset] })
     }
 

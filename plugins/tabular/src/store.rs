@@ -68,8 +68,7 @@ impl<F: TableFormat + Clone> Writer for TableWriter<F> {
         let suffix = self.0.suffix();
         let name = |number| format!("partition-{number}.{suffix}");
         let assets = keep::make_room(request, structure.npartitions, name)?;
-        let parameters = request.parameters.clone();
-        Ok(Created { structure: None, parameters, properties: serde_json::Map::new(), assets })
+        Ok(Created::as_requested(request, assets))
     }
 
     fn open(&self, _cx: &Context, request: OpenRequest) -> Result<Box<dyn Storage>> {

@@ -47,17 +47,7 @@ impl Writer for ZarrWriter {
             let _ = fs::remove_dir(&directory);
             return Err(error);
         }
-        Ok(Created {
-            structure: None,
-            parameters: request.parameters.clone(),
-            properties: serde_json::Map::new(),
-            assets: vec![CreatedAsset {
-                data_uri: request.storage_uri.clone(),
-                is_directory: true,
-                parameter: "data_uri".into(),
-                num: None,
-            }],
-        })
+        Ok(Created::as_requested(request, vec![CreatedAsset::only(&request.storage_uri, true)]))
     }
 
     fn open(&self, _cx: &Context, request: OpenRequest) -> Result<Box<dyn Storage>> {
