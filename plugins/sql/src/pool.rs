@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashMap,
+    hash::{DefaultHasher, Hasher as _},
     ops::{Deref, DerefMut},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
@@ -210,22 +211,22 @@ impl Pool {
     /// # Errors
     /// `Busy` when the database cannot be reached.
     pub fn revision(self: &Arc<Self>) -> Result<u64> {
-        let mut hash = Fnv::default();
-        hash.add(&self.writes.load(Ordering::SeqCst).to_le_bytes());
+        let mut hash = DefaultHasher::new();
+        hash.write_u64(self.writes.load(Ordering::SeqCst));
         if self.address.dialect == Dialect::Postgres {
             // Which transactions are seen is all there is to what is seen.
             let mut session = self.session()?;
             for text in session.texts("SELECT CAST(pg_current_snapshot() AS text)")? {
-                hash.add(text.as_bytes());
+                hash.write(text.as_bytes());
             }
             session.give_back();
         } else {
             // Other processes: every commit writes to one of these files.
             for suffix in ["", "-wal", ".wal"] {
-                hash.add(&stamp(&format!("{}{suffix}", self.address.place)));
+                hash.write(&stamp(&format!("{}{suffix}", self.address.place)));
             }
         }
-        Ok(hash.value().max(1))
+        Ok(hash.finish().max(1))
     }
 }
 
@@ -234,27 +235,6 @@ fn stamp(path: &str) -> Vec<u8> {
     use std::os::unix::fs::MetadataExt;
     let Ok(meta) = std::fs::metadata(path) else { return vec![] };
     [meta.len(), meta.mtime() as u64, meta.mtime_nsec() as u64].iter().flat_map(|n| n.to_le_bytes()).collect()
-}
-
-/// FNV-1a.
-struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Self {
-        Fnv(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Fnv {
-    fn add(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-
-    fn value(&self) -> u64 {
-        self.0
-    }
 }
 
 /// A connection that is in use.
