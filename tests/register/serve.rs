@@ -1,8 +1,8 @@
 //! `serve catalog`, `catalog init`, and how a server ends.
 
-use std::fs;
+use std::{fs, process::Command};
 
-use tiled_tests::{Server, program};
+use tiled_tests::{Server, program, python};
 
 use crate::{entries, listing, npy};
 
@@ -30,15 +30,36 @@ fn a_served_directory_leaves_nothing_behind() {
     server.end();
 }
 
+/// What the program ends with, and all it says.
+fn run(words: &[&str]) -> (Option<i32>, String) {
+    let output = program().args(words).output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(text).unwrap())
+}
+
+#[test]
+fn a_catalog_of_the_tiled_before_is_brought_up_to_date() {
+    let Some(python) = python() else { return };
+    let home = tempfile::tempdir().unwrap();
+    let database = home.path().join("catalog.db").display().to_string();
+    assert_eq!(run(&["catalog", "init", &database]).0, Some(0));
+    let mut theirs = Command::new(python);
+    theirs.args(["-m", "tiled", "catalog", "downgrade-database"]);
+    let done = theirs.args([&format!("sqlite+aiosqlite:///{database}"), "3bc110ce44e9"]).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let (code, text) = run(&["catalog", "check", &database]);
+    assert!(code == Some(1) && text.contains("tiled-host catalog upgrade-database"), "{text}");
+    let (code, text) = run(&["catalog", "upgrade-database", &database]);
+    assert!(code == Some(0) && text.contains("917dbbcfc4b1"), "{text}");
+    assert_eq!(run(&["catalog", "check", &database]).0, Some(0));
+    let (code, text) = run(&["catalog", "upgrade-database", &database]);
+    assert!(code == Some(0) && text.contains("nothing to do"), "{text}");
+}
+
 #[test]
 fn a_catalog_is_made_checked_and_served() {
     let home = tempfile::tempdir().unwrap();
     let database = home.path().join("catalog.db").display().to_string();
-    let run = |words: &[&str]| {
-        let output = program().args(words).output().unwrap();
-        let text = [output.stdout, output.stderr].concat();
-        (output.status.code(), String::from_utf8(text).unwrap())
-    };
     let (code, text) = run(&["catalog", "check", &database]);
     assert!(code == Some(1) && text.contains("tiled-host catalog init"), "{text}");
     let (code, text) = run(&["catalog", "init", &database]);

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use clap::Subcommand;
 
 use super::serve::{self, CatalogOptions};
-use crate::catalog::{Catalog, CatalogError, REQUIRED_REVISION};
+use crate::catalog::{Catalog, REQUIRED_REVISION};
 
 /// `tiled-host catalog …`.
 #[derive(Subcommand)]
@@ -67,24 +67,24 @@ pub fn run(command: CatalogCommand) -> Result<()> {
             );
             Ok(())
         }
-        CatalogCommand::UpgradeDatabase { database_uri } => {
-            Catalog::open(&database_uri, false)?;
-            println!("{database_uri} has revision {REQUIRED_REVISION} already: nothing to do.");
-            Ok(())
-        }
+        CatalogCommand::UpgradeDatabase { database_uri } => upgrade(&database_uri),
     }
 }
 
 fn init(database: &str, if_not_exists: bool) -> Result<()> {
-    match Catalog::open(database, false) {
-        Ok(_) if if_not_exists => Ok(()),
-        Ok(_) => bail!("the database {database} is already initialized"),
-        Err(CatalogError::Missing { .. }) => {
-            eprintln!("Database {database} is new. Creating tables.");
-            Catalog::open(database, true)?;
-            eprintln!("Database initialized.");
-            Ok(())
-        }
-        Err(error) => Err(error.into()),
+    if Catalog::init(database)? {
+        eprintln!("Database {database} is new. Creating tables.");
+        eprintln!("Database initialized.");
+    } else if !if_not_exists {
+        bail!("the database {database} is already initialized");
     }
+    Ok(())
+}
+
+fn upgrade(database: &str) -> Result<()> {
+    match Catalog::upgrade(database)?.as_slice() {
+        [] => println!("{database} has revision {REQUIRED_REVISION} already: nothing to do."),
+        steps => println!("{database} was brought up to date: {}.", steps.join(", ")),
+    }
+    Ok(())
 }
