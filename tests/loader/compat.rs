@@ -1,27 +1,28 @@
 //! Plugins built against other versions of the plugin API.
 
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
 use tiled_host::plugin::PluginState;
 use tiled_plugin_api::prelude::*;
 
 use crate::{
-    fixtures::{against, fixture},
+    fixtures::{against, fixture, top},
     server::{Server, kind, load, read_all},
 };
 
 const ADAPTER: &str = "src/abi/adapter.rs";
 const ROOT: &str = "src/abi/root.rs";
-const LAST_METHOD_IN_TRAIT: &str = "    /// JSON list of form keys.
-    fn read_buffers(
-        &self,
-        _cx: ContextObject,
-        _path: RStr<'_>,
-        _form_keys: RStr<'_>,
-    ) -> AbiResult<RVec<AbiBuffer>> {
-        abi_stable::std_types::RErr(crate::author::Error::unsupported(\"read_buffers\").into())
-    }
-";
+const END_OF_TRAIT: &str = "}
+
+pub type AdapterObject";
+
+/// What stands in the plugin API's file of adapters from `start` up to `end`.
+fn part(start: &str, end: &str) -> String {
+    let text = fs::read_to_string(top().join("plugin-api").join(ADAPTER)).unwrap();
+    let (_, from) = text.split_once(start).unwrap_or_else(|| panic!("{ADAPTER} does not hold {start}"));
+    let (part, _) = from.split_once(end).unwrap_or_else(|| panic!("{ADAPTER} does not hold {end}"));
+    format!("{start}{part}")
+}
 
 async fn opens_and_reads(server: &Server) -> std::sync::Arc<dyn Adapter> {
     let adapter = server.open("x/plain", b"hello").await.unwrap();
@@ -40,19 +41,20 @@ async fn a_plugin_of_this_version_is_loaded_and_reads() {
     assert_eq!((status.reads, status.extensions), (vec!["x/plain".to_owned()], vec![".plain".to_owned()]));
 }
 
+/// With a method behind the last of the adapter, and one behind the last of the module.
 fn newer() -> PathBuf {
     let more = format!(
-        "{LAST_METHOD_IN_TRAIT}
+        "
     fn a_later_method(&self, _path: RStr<'_>) -> AbiResult<u64> {{
         abi_stable::std_types::RErr(crate::author::Error::unsupported(\"a_later_method\").into())
     }}
-"
+{END_OF_TRAIT}"
     );
     against(
         "newer",
         &[
             ("Cargo.toml", "version = \"1.0.0\"", "version = \"1.7.0\""),
-            (ADAPTER, LAST_METHOD_IN_TRAIT, &more),
+            (ADAPTER, END_OF_TRAIT, &more),
             (
                 ROOT,
                 "AbiResult<PluginObject>,\n}",
@@ -68,29 +70,15 @@ fn newer() -> PathBuf {
     )
 }
 
+/// Without any method behind those that a plugin must have.
 fn older() -> PathBuf {
-    const EXPORT: &str = "    fn read_buffers(
-        &self,
-        cx: ContextObject,
-        path: RStr<'_>,
-        form_keys: RStr<'_>,
-    ) -> AbiResult<RVec<AbiBuffer>> {
-        guard(\"read_buffers\", || {
-            let form_keys: Vec<String> = from_json(form_keys.as_str())?;
-            let buffers = self.0.read_buffers(&import_context(cx), path.as_str(), &form_keys)?;
-            Ok(buffers.into_iter().map(|(name, bytes)| AbiBuffer { name: name.into(), bytes }).collect())
-        })
-    }
-";
-    const FOREIGN: &str = "        let keys = to_json(&form_keys)?;
-        let buffers = take(self.0.read_buffers(export_context(cx), path.into(), keys.as_rstr()))?;
-        Ok(buffers.into_iter().map(|buffer| (buffer.name.into(), buffer.bytes)).collect())
-";
-    let without = "        let _ = (cx, path, form_keys);\n        Err(crate::author::Error::unsupported(\"read_buffers\"))\n";
-    against(
-        "older",
-        &[(ADAPTER, LAST_METHOD_IN_TRAIT, ""), (ADAPTER, EXPORT, ""), (ADAPTER, FOREIGN, without)],
-    )
+    let offered = part("    /// JSON list of form keys.\n    fn read_buffers", END_OF_TRAIT);
+    let given = part(
+        "    fn read_buffers(\n        &self,\n        cx: ContextObject,",
+        "}\n\npub fn export_adapter",
+    );
+    let taken = part("    fn read_buffers(&self, cx: &Context,", "    fn revision(&self, path: &str)");
+    against("older", &[(ADAPTER, &offered, ""), (ADAPTER, &given, ""), (ADAPTER, &taken, "")])
 }
 
 async fn is_newer(server: &Server) {
@@ -102,6 +90,8 @@ async fn is_newer(server: &Server) {
 async fn is_older(server: &Server) {
     let adapter = opens_and_reads(server).await;
     assert_eq!(kind(adapter.read_buffers(&Context::unbounded(), "", &[])), ErrorKind::Unsupported);
+    assert_eq!(adapter.stored_as("", "zarr_v3").unwrap(), None);
+    assert_eq!(kind(adapter.stored_chunk(&Context::unbounded(), "", &[0])), ErrorKind::Unsupported);
 }
 
 #[tokio::test]

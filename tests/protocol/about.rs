@@ -56,7 +56,7 @@ fn unknown_urls_and_methods_are_refused_in_tileds_words() {
     let client = example.client();
     let answer = client.get("/api/v1/nothing");
     assert_eq!((answer.status, answer.detail()), (404, "Not Found".into()));
-    let answer = client.post("/api/v1/metadata/arrays", &serde_json::Value::Null);
+    let answer = client.post("/api/v1/search/arrays", &serde_json::Value::Null);
     assert_eq!((answer.status, answer.detail()), (405, "Method Not Allowed".into()));
     example.end();
 }
