@@ -57,12 +57,7 @@ impl Client {
 
     /// `POST url` with a JSON body.
     pub fn post(&self, url: &str, body: &Value) -> Answer {
-        let mut request =
-            self.agent.post(format!("{}{url}", self.url)).header("content-type", "application/json");
-        if let Some(key) = &self.key {
-            request = request.header("authorization", format!("Apikey {key}"));
-        }
-        answer(request.send(body.to_string()).unwrap())
+        self.send_json("POST", url, body)
     }
 
     /// Any request with a body.
