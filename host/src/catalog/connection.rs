@@ -80,6 +80,11 @@ impl Connections {
         work(&Session::Sqlite(connection, self.dialect))
     }
 
+    /// So many writes were asked for.
+    pub fn writes(&self) -> u64 {
+        self.writer.asked()
+    }
+
     /// Runs `work` in a transaction of the writer and commits it; nothing is kept when it fails.
     pub fn write<T>(
         &self,

@@ -2,6 +2,8 @@
 //! rows written by Tiled or any other program enter it too, and Tiled runs on the database as before. It never
 //! changes an answer; without it, or while it is being made, searches read the metadata itself.
 
+use std::time::Instant;
+
 use super::failure::Failure;
 use super::page::Scope;
 use super::session::Session;
@@ -13,6 +15,8 @@ use super::{index_postgres, index_sqlite};
 const VERSION: i64 = 1;
 /// So many nodes enter the index in one transaction: others may write in between.
 const BATCH: i64 = 500;
+/// The same while others do write.
+const BATCH_BESIDE: i64 = 50;
 
 /// Whether there is a complete index.
 pub(super) fn is_ready(session: &Session<'_>) -> Result<bool, Failure> {
@@ -64,14 +68,14 @@ fn begin(session: &Session<'_>) -> Result<(), Failure> {
 }
 
 /// Adds some nodes that were there before the triggers. Gives whether there are more.
-fn proceed(session: &Session<'_>) -> Result<bool, Failure> {
+fn proceed(session: &Session<'_>, batch: i64) -> Result<bool, Failure> {
     let Some(state) = state(session)? else { return Ok(false) };
     if state.ready {
         return Ok(false);
     }
     let from = Param::Int(state.indexed_to);
     let sql = "SELECT max(id) FROM (SELECT id FROM nodes WHERE id > ?1 ORDER BY id LIMIT ?2) l";
-    let Some(to) = session.integer(sql, &[from.clone(), Param::Int(BATCH)])? else {
+    let Some(to) = session.integer(sql, &[from.clone(), Param::Int(batch)])? else {
         session.execute("UPDATE tiled_host_state SET ready = 1", &[])?;
         if session.dialect() == Dialect::Postgres {
             session.script("ANALYZE tiled_host_facts")?;
@@ -117,14 +121,24 @@ impl Catalog {
             return Ok(());
         }
         self.store.write(DOING, begin)?;
-        while self.store.write(DOING, proceed)? {
+        let mut batch = BATCH;
+        loop {
+            let (writes, since) = (self.store.writes(), Instant::now());
+            if !self.store.write(DOING, |session| proceed(session, batch))? {
+                return Ok(());
+            }
             let at =
                 self.store.read(DOING, |session| Ok(state(session)?.map_or(0, |state| state.indexed_to)))?;
             if !progress(at) {
-                break;
+                return Ok(());
+            }
+            batch = (batch * 2).min(BATCH);
+            if self.store.writes() > writes + 1 {
+                // Somebody waits: half of the time is theirs.
+                batch = BATCH_BESIDE;
+                std::thread::sleep(since.elapsed());
             }
         }
-        Ok(())
     }
 
     /// Takes the search index out of the database: what is left is as Tiled makes it.

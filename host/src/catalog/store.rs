@@ -39,6 +39,14 @@ impl Store {
         done.map_err(|failure| failure.into_error(doing))
     }
 
+    /// So many writes were asked for that wait for each other; 0 where they do not.
+    pub fn writes(&self) -> u64 {
+        match self {
+            Store::Sqlite(connections) => connections.writes(),
+            Store::Postgres(_) => 0,
+        }
+    }
+
     /// Runs `work` in a transaction and commits it; nothing is kept when it fails. It may run again when the
     /// database could not serialize it with others.
     pub fn write<T>(

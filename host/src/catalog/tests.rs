@@ -355,6 +355,23 @@ fn databases_of_other_versions_are_refused_with_what_to_do() {
 }
 
 #[test]
+fn a_copy_that_lost_its_write_ahead_log_gets_one_when_it_is_written() {
+    let (directory, uri) = made_by_tiled();
+    let path = directory.path().join("catalog.db");
+    let mode = || -> String {
+        let connection = Connection::open(&path).unwrap();
+        connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(mode(), "delete");
+    let catalog = Catalog::open(&uri, false).unwrap();
+    assert_eq!(catalog.count(ROOT).unwrap(), 5);
+    assert_eq!(mode(), "delete");
+    catalog.build_search_index(|_| true).unwrap();
+    assert_eq!(mode(), "wal");
+    assert_eq!(catalog.count(ROOT).unwrap(), 5);
+}
+
+#[test]
 fn a_database_that_cannot_be_written_beside_is_served() {
     let (directory, uri) = made_by_tiled();
     let path = directory.path().join("catalog.db");

@@ -4,7 +4,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,7 @@ pub(super) struct Writer {
     state: Mutex<State>,
     /// Threads that are about to take the lock: the transaction can be left open for them.
     coming: AtomicUsize,
+    asked: AtomicU64,
 }
 
 #[derive(Default)]
@@ -67,6 +68,11 @@ impl Lost {
 }
 
 impl Writer {
+    /// So many writes were asked for since the start.
+    pub fn asked(&self) -> u64 {
+        self.asked.load(Ordering::Relaxed)
+    }
+
     /// Runs `work` in a transaction and gives its value once that is committed; nothing of it is kept when it
     /// fails. `owned` promises that nobody needs the file after this process.
     pub fn write<T>(
@@ -78,6 +84,7 @@ impl Writer {
         work: &mut dyn FnMut(&Session<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let asked = Instant::now();
+        self.asked.fetch_add(1, Ordering::Relaxed);
         self.coming.fetch_add(1, Ordering::AcqRel);
         let mut guard = lock(&self.state);
         self.coming.fetch_sub(1, Ordering::AcqRel);
@@ -205,5 +212,16 @@ fn open(path: &Path, owned: bool) -> rusqlite::Result<Connection> {
     // Flushes at every commit; EXTRA also the removal of the journal in the modes that have one.
     connection.pragma_update(None, "synchronous", if owned { "OFF" } else { "EXTRA" })?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    keep_a_log(&connection);
     Ok(connection)
+}
+
+/// Gives the file a write-ahead log, as Tiled gives its catalogs: readers and a writer do not wait for each other,
+/// and a commit is one flush. Copies (`.backup`, `VACUUM INTO`) have lost it. Where it cannot be had now, because
+/// of others or of the file system, the file stays as it is.
+fn keep_a_log(connection: &Connection) {
+    let mode = connection.query_row("PRAGMA journal_mode", [], |row| row.get::<_, String>(0));
+    if mode.is_ok_and(|mode| mode != "wal" && mode != "off" && mode != "memory") {
+        let _ = connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()));
+    }
 }
