@@ -43,7 +43,7 @@ pub fn decode(input: &[u8], out: &mut [u8]) -> Result<usize> {
 }
 
 /// Copies `length` bytes from `start` to `to`; where they overlap, the copied bytes are copied again.
-fn repeat(out: &mut [u8], start: usize, to: usize, length: usize) {
+pub(super) fn repeat(out: &mut [u8], start: usize, to: usize, length: usize) {
     let mut done = 0;
     while done < length {
         let step = (to + done - start).min(length - done);

@@ -7,13 +7,16 @@
 
 mod bitshuffle;
 mod blosc;
+mod blosc2;
 mod bzip;
 mod fletcher;
+mod jpegls;
 mod lz4;
 mod lzf;
 mod register;
 mod szip;
 mod transpose;
+mod zfp;
 mod zstandard;
 
 use std::cell::Cell;
@@ -41,11 +44,28 @@ const LZF: u32 = 32000;
 const BLOSC: u32 = 32001;
 const LZ4: u32 = 32004;
 const BITSHUFFLE: u32 = 32008;
+const ZFP: u32 = 32013;
 const ZSTD: u32 = 32015;
+const FCIDECOMP: u32 = 32018;
+const BLOSC2: u32 = 32026;
 
 /// Whether [`decode`] knows this filter.
 pub fn is_supported(id: u32) -> bool {
-    matches!(id, GZIP | SHUFFLE | FLETCHER32 | SZIP | BZIP2 | LZF | BLOSC | LZ4 | BITSHUFFLE | ZSTD)
+    matches!(
+        id,
+        GZIP | SHUFFLE
+            | FLETCHER32
+            | SZIP
+            | BZIP2
+            | LZF
+            | BLOSC
+            | LZ4
+            | BITSHUFFLE
+            | ZFP
+            | ZSTD
+            | FCIDECOMP
+            | BLOSC2
+    )
 }
 
 /// Decodes the stored bytes `raw` of one chunk into `out`, which has exactly the bytes of one whole chunk (edge chunks
@@ -148,7 +168,10 @@ fn stage(filter: &Filter, input: &[u8], out: &mut [u8], element_size: usize) -> 
         BLOSC => blosc::decode(input, out),
         LZ4 => lz4::decode(input, out),
         BITSHUFFLE => bitshuffle::decode(input, out, cd, element_size),
+        ZFP => zfp::decode(input, out, cd),
         ZSTD => zstandard::decode(input, out),
+        FCIDECOMP => jpegls::decode(input, out),
+        BLOSC2 => blosc2::decode(input, out),
         id => {
             return Err(Error::unsupported_format(format!(
                 "HDF5 filter {id} ({}) is not supported; rewrite the dataset with gzip, lzf, zstd, blosc or bitshuffle",
@@ -173,11 +196,14 @@ pub fn name(id: u32) -> &'static str {
         BLOSC => "blosc",
         LZ4 => "lz4",
         BITSHUFFLE => "bitshuffle",
-        32013 => "zfp",
+        ZFP => "zfp",
         ZSTD => "zstd",
-        32017 | 32024 => "sz",
-        32018 => "fcidecomp",
-        32026 => "blosc2",
+        32017 => "sz",
+        FCIDECOMP => "fcidecomp",
+        32024 => "sz3",
+        32028 => "sperr",
+        32033 => "htj2k",
+        BLOSC2 => "blosc2",
         _ => "unknown",
     }
 }

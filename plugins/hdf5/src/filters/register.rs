@@ -13,7 +13,10 @@ use hdf5_sys::{
     h5z::{H5Z_CLASS_T_VERS, H5Z_FLAG_REVERSE, H5Z_class2_t, H5Zregister},
 };
 
-use super::{BITSHUFFLE, BLOSC, BZIP2, Filter, LZ4, ZSTD, bitshuffle, blosc, lz4, stage, zstandard};
+use super::{
+    BITSHUFFLE, BLOSC, BLOSC2, BZIP2, FCIDECOMP, Filter, LZ4, ZFP, ZSTD, bitshuffle, blosc, blosc2, jpegls,
+    lz4, stage, zfp, zstandard,
+};
 
 /// HDF5 allows no larger chunk.
 const MAX_CHUNK: usize = u32::MAX as usize;
@@ -21,7 +24,7 @@ const MAX_CHUNK: usize = u32::MAX as usize;
 /// Where the content does not say how long it is, try no more than this.
 const MAX_UNKNOWN: usize = 1 << 30;
 
-/// Registers the decoders of bzip2, Blosc, LZ4, bitshuffle and zstd with libhdf5, once. Writing through them is not
+/// Registers the decoders of bzip2, Blosc, LZ4, bitshuffle, zfp, zstd, fcidecomp and Blosc2 with libhdf5, once. Writing through them is not
 /// possible.
 pub fn register_with_libhdf5() {
     static ONCE: Once = Once::new();
@@ -31,7 +34,10 @@ pub fn register_with_libhdf5() {
             register(BLOSC, c"blosc", callback::<BLOSC>);
             register(LZ4, c"lz4", callback::<LZ4>);
             register(BITSHUFFLE, c"bitshuffle", callback::<BITSHUFFLE>);
+            register(ZFP, c"zfp", callback::<ZFP>);
             register(ZSTD, c"zstd", callback::<ZSTD>);
+            register(FCIDECOMP, c"fcidecomp", callback::<FCIDECOMP>);
+            register(BLOSC2, c"blosc2", callback::<BLOSC2>);
         });
     });
 }
@@ -100,7 +106,10 @@ fn replace(filter: &Filter, input: &[u8]) -> Option<(*mut c_void, usize, usize)>
         BLOSC => blosc::content_size(input),
         LZ4 => lz4::content_size(input),
         BITSHUFFLE => bitshuffle::content_size(input, &filter.cd_values),
+        ZFP => zfp::content_size(&filter.cd_values),
         ZSTD => zstandard::content_size(input),
+        FCIDECOMP => jpegls::content_size(input),
+        BLOSC2 => blosc2::content_size(input),
         _ => None,
     };
     if let Some(size) = announced {
