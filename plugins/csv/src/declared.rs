@@ -2,7 +2,7 @@
 //! a file of text does not tell: times, narrow and missing integers, decimals. They are given where all values fit;
 //! else the columns stay what pandas makes of them.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use arrow::datatypes::{DataType, Schema};
 use tiled_plugin_api::author::{Context, Error, ErrorKind, Result};
@@ -26,7 +26,11 @@ pub fn declare(
 ) -> Result<()> {
     let Some(first) = layouts.first() else { return Ok(()) };
     let empty = layouts.iter().all(|layout| layout.rows == 0);
-    let wishes: Vec<Option<Column>> = first.columns.iter().map(|column| wish(column, declared)).collect();
+    // By name once: a file may have a hundred thousand columns. Of equal names the first one counts.
+    let fields = declared.fields().iter().rev().map(|field| (field.name().as_str(), field.data_type()));
+    let fields: HashMap<&str, &DataType> = fields.collect();
+    let wish = |column: &Column| wish(column, fields.get(column.name.as_str())?);
+    let wishes: Vec<Option<Column>> = first.columns.iter().map(wish).collect();
     for (place, wish) in wishes.into_iter().enumerate() {
         let Some(wish) = wish else { continue };
         if !empty && !always_fits(&wish) && !all_fit(cx, files, &wish, versions, layouts)? {
@@ -42,9 +46,7 @@ pub fn declare(
 }
 
 /// The column as it is read to become the declared type; `None` where it is of that type, or cannot become it.
-fn wish(column: &Column, declared: &Schema) -> Option<Column> {
-    let (_, field) = declared.fields().find(&column.name)?;
-    let target = field.data_type();
+fn wish(column: &Column, target: &DataType) -> Option<Column> {
     if *target == arrow_type(column.kind) {
         return None;
     }

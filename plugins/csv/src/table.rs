@@ -1,6 +1,9 @@
 //! CSV files as a table, one partition each.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
 
 use tiled_plugin_api::{
     author::{
@@ -206,8 +209,10 @@ fn declared_schema(structure: &serde_json::Value) -> Result<Option<SchemaRef>> {
 
 fn chosen(layout: &Layout, names: Option<&[String]>) -> Result<Vec<Column>> {
     let Some(names) = names else { return Ok(layout.columns.clone()) };
+    let known: HashMap<&str, &Column> =
+        layout.columns.iter().rev().map(|column| (column.name.as_str(), column)).collect();
     let find = |name: &String| {
-        let found = layout.columns.iter().find(|column| column.name == *name);
+        let found = known.get(name.as_str()).copied();
         found.cloned().ok_or_else(|| Error::not_found(format!("No such field {name}")))
     };
     names.iter().map(find).collect()
@@ -217,7 +222,9 @@ fn chosen(layout: &Layout, names: Option<&[String]>) -> Result<Vec<Column>> {
 fn unified(mut layouts: Vec<Layout>) -> Result<Vec<Layout>> {
     let Some(first) = layouts.first().cloned() else { return Ok(layouts) };
     for layout in layouts.iter_mut().skip(1).filter(|layout| layout.columns.len() == first.columns.len()) {
-        let find = |wanted: &Column| layout.columns.iter().find(|column| column.name == wanted.name).cloned();
+        let known: HashMap<&str, &Column> =
+            layout.columns.iter().rev().map(|column| (column.name.as_str(), column)).collect();
+        let find = |wanted: &Column| known.get(wanted.name.as_str()).copied().cloned();
         if let Some(columns) = first.columns.iter().map(find).collect::<Option<Vec<Column>>>() {
             layout.columns = columns;
         }
