@@ -39,6 +39,9 @@ pub fn open(source: &Source, encoding: Option<&str>) -> Result<(Box<dyn Read + S
 fn decoded(mut bytes: Box<dyn Read + Send>, name: Option<&str>) -> Result<(Box<dyn Read + Send>, Encoding)> {
     let mut head = Vec::with_capacity(HEAD_BYTES);
     bytes.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut head)?;
+    if head.starts_with(&[0xff, 0xfe, 0, 0]) || head.starts_with(&[0, 0, 0xfe, 0xff]) {
+        return Err(Error::invalid_data("the text is UTF-32, which is not read: save it as UTF-8"));
+    }
     let found = match name.map(|name| name.to_ascii_lowercase().replace('_', "-")) {
         None => sniffed(&head),
         Some(name) => match name.as_str() {
@@ -174,6 +177,9 @@ mod tests {
             (text.clone(), Encoding::Utf8)
         );
         assert_eq!(read(&text, None), (text, Encoding::Utf8));
+        let longs: Vec<u8> = "\u{feff}a,b".chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+        let error = decoded(Box::new(std::io::Cursor::new(longs)), None).err().unwrap();
+        assert!(error.message.contains("UTF-32"), "{error}");
         assert_eq!(field(b"\xfc", true), "ü");
     }
 }
