@@ -13,8 +13,9 @@ use crate::{
     predictor,
 };
 
-/// Larger strips or tiles are refused: no file of good sense has them compressed.
-const MAX_SEGMENT_BYTES: u64 = 1 << 31;
+/// Larger strips or tiles are refused where they are compressed: they are unpacked as a whole, beside the memory that the
+/// host counts, however small the part of them that is wanted.
+const MAX_SEGMENT_BYTES: u64 = 1 << 28;
 
 /// Values of a segment.
 pub struct Decoded {
@@ -82,8 +83,10 @@ impl<'a> Decoder<'a> {
         let bytes =
             shape.iter().try_fold(item, |all, n| all.checked_mul(*n)).filter(|n| *n <= MAX_SEGMENT_BYTES);
         let Some(bytes) = bytes else {
-            let message =
-                format!("{}: a strip or tile of shape {shape:?} is too large", self.file.source.name());
+            let message = format!(
+                "{}: a strip or tile of shape {shape:?} is too large: rewrite it in tiles",
+                self.file.source.name()
+            );
             return Err(Error::new(ErrorKind::TooLarge, message));
         };
         if self.page.layout.fill_order == 2 && matches!(self.codec, Codec::Bytes | Codec::Ccitt) {
