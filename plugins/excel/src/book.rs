@@ -1,6 +1,9 @@
 //! A workbook: its sheets and their cells, whatever the format.
 
-use std::{io::Cursor, sync::Arc};
+use std::{
+    io::{Cursor, Read},
+    sync::Arc,
+};
 
 use calamine::{Data, DataRef, ExcelDateTime, Reader as _, SheetType, Sheets, open_workbook_auto_from_rs};
 use chrono::Datelike;
@@ -121,12 +124,43 @@ fn check_members(name: &str, bytes: &Arc<[u8]>, budget: u64) -> Result<()> {
         let path = member.name().map(|path| path.to_ascii_lowercase()).unwrap_or_default();
         // Sheets of these formats are read cell by cell.
         let streamed = path.starts_with("xl/worksheets/");
-        if !streamed && member.size() > budget {
-            let message = format!("{name}: the member {path} unpacks to {} bytes", member.size());
+        let (size, packed) = (member.size(), member.compressed_size());
+        drop(member);
+        if !streamed && size > budget {
+            let message = format!("{name}: the member {path} unpacks to {size} bytes");
+            return Err(Error::new(ErrorKind::TooLarge, message));
+        }
+        // No deflate stream grows to more than 1032 times its length, whatever the archive says.
+        if streamed
+            && packed.saturating_mul(1032) > BUDGET_BYTES
+            && archive.by_index(place).is_ok_and(has_endless_text)
+        {
+            let message = format!("{name}: the member {path} has a cell of more than {MAX_TEXT_BYTES} bytes");
             return Err(Error::new(ErrorKind::TooLarge, message));
         }
     }
     Ok(())
+}
+
+/// No text between two tags is longer: Excel's cells have 32767 characters at most.
+const MAX_TEXT_BYTES: u64 = 1 << 20;
+
+/// Whether there is a piece of a document without any tag that the parser would have to hold as a whole. What cannot be
+/// unpacked ends the search: the parser says what is wrong.
+fn has_endless_text(mut document: impl Read) -> bool {
+    let mut piece = vec![0; 64 << 10];
+    let mut run = 0;
+    while let Ok(got @ 1..) = document.read(&mut piece) {
+        let piece = piece.get(..got).unwrap_or_default();
+        match piece.iter().rposition(|byte| *byte == b'<') {
+            Some(last) => run = (got - last) as u64,
+            None => run += got as u64,
+        }
+        if run > MAX_TEXT_BYTES {
+            return true;
+        }
+    }
+    false
 }
 
 /// What the reference reader of a format makes of its dates.
