@@ -12,6 +12,7 @@ mod element;
 pub(crate) mod file;
 mod json;
 pub(crate) mod links;
+mod numbers;
 pub(crate) mod raw;
 pub(crate) mod read;
 mod reshape;

@@ -10,6 +10,7 @@ use tiled_plugin_api::prelude::*;
 use super::{
     boxes::{self, Axis, Box, advance, strides},
     dataset::Dataset,
+    numbers::Conversion,
     raw::{RawLayout, Selected},
     read::{self, Reading, buffer_len},
 };
@@ -133,13 +134,7 @@ impl Part<'_> {
             return Ok(());
         }
         let source = self.source(with, dataset)?;
-        if source.element.data_type != dataset.element.data_type
-            || source.element.axes != dataset.element.axes
-        {
-            let message =
-                format!("{}: a virtual dataset that converts the type of its source", source.place());
-            return Err(Error::unsupported_format(message));
-        }
+        let conversion = conversion(&source, dataset)?;
         let from = over_blocks(self.from, &source.shape)?;
         let partners = partners(&self.over, &from)?;
         let mut runs: Vec<Vec<Run>> =
@@ -163,14 +158,14 @@ impl Part<'_> {
             }
         }
         let fixed = reach.iter().map(|r| r.0).collect::<Vec<_>>();
-        self.runs(with, &source, (slice, item), (&runs, &place, &fixed), out)
+        self.runs(with, (&source, conversion), (slice, item), (&runs, &place, &fixed), out)
     }
 
     /// Reads every combination of runs.
     fn runs(
         &self,
         with: &Reading,
-        source: &Dataset,
+        (source, conversion): (&Dataset, Option<Conversion>),
         (slice, item): (&[SliceDim], usize),
         (runs, place, fixed): (&[Vec<Run>], &[Option<usize>], &[u64]),
         out: &mut [u8],
@@ -187,11 +182,16 @@ impl Part<'_> {
         loop {
             let now: Vec<Run> = runs.iter().zip(&at).filter_map(|(r, i)| r.get(*i).copied()).collect();
             let mut wanted: Vec<SliceDim> = now.iter().map(|r| r.from).collect();
-            let mut bytes = vec![0; buffer_len(&wanted, item)?];
+            let stored =
+                source.element.served().ok_or_else(|| Error::invalid_data("an element is too large"))?;
+            let mut bytes = vec![0; buffer_len(&wanted, stored)?];
             let counts: Vec<u64> = wanted.iter().map(|s| s.count).collect();
             wanted.extend(source.element.axes.iter().map(|n| SliceDim::all(*n)));
             let deeper = Reading { depth: with.depth + 1, ..*with };
             read::read(&deeper, source, &wanted, &mut bytes)?;
+            if let Some(conversion) = conversion {
+                bytes = conversion.apply(&bytes);
+            }
             let mut start = base;
             let mut axes = vec![];
             for (((run, place), stride), n) in now.iter().zip(place).zip(strides(&counts, item)?).zip(&counts)
@@ -216,6 +216,20 @@ impl Part<'_> {
     fn source(&self, with: &Reading, dataset: &Dataset) -> Result<Arc<Dataset>> {
         source(with, dataset, &self.file, &self.path)
     }
+}
+
+/// How elements of the source become those of the virtual dataset; `None` where they are the same.
+fn conversion(source: &Dataset, dataset: &Dataset) -> Result<Option<Conversion>> {
+    let (from, to) = (&source.element, &dataset.element);
+    if from.data_type == to.data_type && from.axes == to.axes {
+        return Ok(None);
+    }
+    let conversion = Conversion::between(&from.data_type, &to.data_type);
+    let conversion = conversion.filter(|_| from.axes.is_empty() && to.axes.is_empty());
+    conversion.map(Some).ok_or_else(|| {
+        let message = format!("{}: its type is not that of the virtual dataset", source.place());
+        Error::unsupported_format(message)
+    })
 }
 
 fn source(with: &Reading, dataset: &Dataset, file: &str, path: &str) -> Result<Arc<Dataset>> {
