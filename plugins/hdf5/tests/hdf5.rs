@@ -108,6 +108,39 @@ fn attributes_become_json() {
 }
 
 #[test]
+fn references_in_attributes_become_paths() {
+    let metadata = open("references.h5").describe("").unwrap().metadata;
+    // What is gone, and what is no object but a part of one, has no path.
+    let expected = json!({
+        "one": "/a/same", "region": null, "many": ["/a", "/", null], "listed": [["/a/same"], []],
+        "paired": [["/a/same", 1]],
+    });
+    assert_eq!(metadata, expected.as_object().unwrap().clone().into_iter().collect::<Value>());
+}
+
+#[test]
+fn virtual_datasets_convert_numbers() {
+    let file = open("converted.h5");
+    let floats: Vec<u8> = [-300.0_f64, 0.0, 5.0, 70000.0].into_iter().flat_map(f64::to_be_bytes).collect();
+    assert_eq!(testing::read_array(&*file, "as_floats").unwrap(), floats);
+    // As HDF5 has it: the nearest number that fits.
+    assert_eq!(testing::read_array(&*file, "as_bytes").unwrap(), [0x80, 0, 5, 0x7f]);
+}
+
+#[test]
+fn integers_with_unused_bits_keep_their_width_and_order() {
+    let file = open("references.h5");
+    for (name, data_type) in [("some_bits", "<i4"), ("some_bits_big", ">i4")] {
+        assert_eq!(structure(&*file, name).data_type.numpy_str().unwrap(), data_type);
+        let bytes = testing::read_array(&*file, name).unwrap();
+        let number =
+            |b: &[u8; 4]| if data_type == "<i4" { i32::from_le_bytes(*b) } else { i32::from_be_bytes(*b) };
+        let values: Vec<i32> = bytes.as_chunks().0.iter().map(number).collect();
+        assert_eq!(values, [0, 1, -2, 500], "{name}");
+    }
+}
+
+#[test]
 fn a_group_has_its_own_attributes_only() {
     assert_eq!(open("types.h5").describe("group_itself").unwrap().metadata, json!({"own": 1}));
 }

@@ -77,7 +77,7 @@ impl Hdf5Adapter {
         match located.kind {
             ObjectKind::Group => {
                 let count = raw::list_links(&located.object, 0, 0)?.count;
-                let attributes = raw::attributes(&located.object)?;
+                let attributes = raw::attributes(&located.object, &|at| located.snapshot.name_of(at))?;
                 Ok(Description::container(count).with_metadata(Value::Object(attributes)))
             }
             ObjectKind::Dataset => {

@@ -68,7 +68,7 @@ impl Dataset {
     }
 
     fn look(file: Arc<H5File>, snapshot: Arc<Snapshot>, object: Id, inner: String) -> Result<Arc<Dataset>> {
-        let attributes = Value::Object(raw::attributes(&object)?);
+        let attributes = Value::Object(raw::attributes(&object, &|at| snapshot.name_of(at))?);
         let opened = raw::open_dataset(object);
         let info = raw::create_info(&opened)?;
         let shape = match info.space {

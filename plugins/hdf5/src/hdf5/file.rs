@@ -5,6 +5,7 @@
 //! itself, by position. It is never mapped: a writer that truncates a mapped file would kill the server.
 
 use std::{
+    collections::HashMap,
     fs, io,
     path::PathBuf,
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -34,6 +35,7 @@ pub(crate) struct Snapshot {
     stamp: Stamp,
     session: OnceLock<Id>,
     sizes: OnceLock<Sizes>,
+    names: OnceLock<HashMap<u64, String>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,6 +100,7 @@ impl H5File {
             stamp,
             session: OnceLock::new(),
             sizes: OnceLock::new(),
+            names: OnceLock::new(),
         })
     }
 }
@@ -172,6 +175,18 @@ impl Snapshot {
     /// `InvalidData` when the file ends before.
     pub(crate) fn read_exact_at(&self, offset: u64, out: &mut [u8]) -> Result<()> {
         self.bytes.read_exact_at(offset, out)
+    }
+
+    /// The path of the object at an address, as references hold it; `None` where none is known.
+    pub(crate) fn name_of(&self, address: u64) -> Option<String> {
+        let names = match self.names.get() {
+            Some(names) => names,
+            None => {
+                let names = raw::object_names(self.session().ok()?);
+                self.names.get_or_init(|| names)
+            }
+        };
+        names.get(&address).cloned()
     }
 
     /// How wide addresses are in this file.

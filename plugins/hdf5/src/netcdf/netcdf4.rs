@@ -295,7 +295,7 @@ fn attributes(object: &raw::Id) -> Result<(Vec<(String, Attr)>, Special)> {
         }
     }
     if odd {
-        let mut all = raw::attributes(object)?;
+        let mut all = raw::attributes(object, &|_| None)?;
         for (name, value) in &mut shown {
             if let Attr::Json(json) = value {
                 *json = all.remove(&**name).unwrap_or_default();

@@ -91,3 +91,30 @@ with h5py.File("virtual.h5", "w") as f:
     layout = h5py.VirtualLayout((1, 1), "u1")
     layout[:] = h5py.VirtualSource("../../Cargo.toml", "x", (1, 1))
     f.create_virtual_dataset("escape", layout)
+
+with h5py.File("references.h5", "w") as f:
+    f["a/x"] = COUNT
+    f["a/same"] = f["a/x"]
+    f["gone"] = 1
+    f.attrs["one"] = f["a/x"].ref
+    f.attrs["region"] = f["a/x"].regionref[:2]
+    f.attrs.create("many", [f["a"].ref, f.ref, f["gone"].ref], dtype=h5py.ref_dtype)
+    listed = np.empty(2, object)
+    listed[0], listed[1] = np.array([f["a/x"].ref], h5py.ref_dtype), np.array([], h5py.ref_dtype)
+    f.attrs.create("listed", listed, dtype=h5py.vlen_dtype(h5py.ref_dtype))
+    f.attrs.create("paired", np.array([(f["a/x"].ref, 1)], [("to", h5py.ref_dtype), ("n", "i4")]))
+    # 12 bits of the 32.
+    for name, byte_order in (("some_bits", h5py.h5t.STD_I32LE), ("some_bits_big", h5py.h5t.STD_I32BE)):
+        some = byte_order.copy()
+        some.set_precision(12)
+        some.set_offset(4)
+        odd = h5py.h5d.create(f.id, name.encode(), some, h5py.h5s.create_simple((4,)))
+        odd.write(h5py.h5s.ALL, h5py.h5s.ALL, np.array([0, 1, -2, 500], "i4"))
+    del f["gone"]
+
+with h5py.File("converted.h5", "w", libver="latest") as f:
+    f["whole"] = np.array([-300, 0, 5, 70000], "i4")
+    for name, data_type in (("as_floats", ">f8"), ("as_bytes", "i1")):
+        layout = h5py.VirtualLayout((4,), data_type)
+        layout[:] = h5py.VirtualSource(f["whole"])
+        f.create_virtual_dataset(name, layout)

@@ -34,11 +34,15 @@ unsafe extern "C" fn collect(
     herr_t::from(names.len() >= MAX_ATTRIBUTES)
 }
 
-/// The attributes of an object. One that cannot be read, or has no JSON form, is null.
+/// The path of the object at an address of the file.
+pub(crate) type NameOf<'a> = &'a dyn Fn(u64) -> Option<String>;
+
+/// The attributes of an object. One that cannot be read, or has no JSON form, is null. A reference to an object is its
+/// path.
 ///
 /// # Errors
 /// `InvalidData` when they cannot be listed.
-pub(crate) fn attributes(object: &Id) -> Result<AttributeValue> {
+pub(crate) fn attributes(object: &Id, name_of: NameOf) -> Result<AttributeValue> {
     sync(|| {
         let mut names = Vec::<String>::new();
         let data = (&raw mut names).cast::<c_void>();
@@ -48,14 +52,14 @@ pub(crate) fn attributes(object: &Id) -> Result<AttributeValue> {
         let status = unsafe { H5Aiterate2(object.get(), by, order, &raw mut index, Some(collect), data) };
         check(status, "list the attributes")?;
         let pairs = names.into_iter().map(|name| {
-            let value = read(object, &name).unwrap_or(Value::Null);
+            let value = read(object, &name, name_of).unwrap_or(Value::Null);
             (name, value)
         });
         Ok(pairs.collect())
     })
 }
 
-fn read(object: &Id, name: &str) -> Result<Value> {
+fn read(object: &Id, name: &str, name_of: NameOf) -> Result<Value> {
     let text = c_text(name)?;
     // SAFETY: a valid id and a C string.
     let attribute =
@@ -77,7 +81,7 @@ fn read(object: &Id, name: &str) -> Result<Value> {
     let into = values.as_mut_ptr().cast::<c_void>();
     // SAFETY: `values` has the bytes of all elements.
     check(unsafe { H5Aread(attribute.get(), memory.get(), into) }, "read the attribute")?;
-    let mut items = values.chunks_exact(info.size).map(|item| value(&info, item));
+    let mut items = values.chunks_exact(info.size).map(|item| value(&info, item, name_of));
     let nested = json::nest(&dims, &mut items);
     // SAFETY: frees what the read allocated, once.
     unsafe { H5Treclaim(memory.get(), space_id.get(), H5P_DEFAULT, into) };
@@ -85,23 +89,30 @@ fn read(object: &Id, name: &str) -> Result<Value> {
 }
 
 /// One element in its form in memory, just read and not yet reclaimed.
-fn value(info: &TypeInfo, bytes: &[u8]) -> Value {
+fn value(info: &TypeInfo, bytes: &[u8], name_of: NameOf) -> Value {
     match &info.class {
+        Class::Reference => reference(bytes, name_of),
         Class::VariableText => pointed_text(bytes),
-        Class::Variable(base) => pointed_list(base, bytes),
+        Class::Variable(base) => pointed_list(base, bytes, name_of),
         Class::Array(dims, base) if base.size > 0 => {
-            json::nest(dims, &mut bytes.chunks_exact(base.size).map(|item| value(base, item)))
+            json::nest(dims, &mut bytes.chunks_exact(base.size).map(|item| value(base, item, name_of)))
         }
         Class::Compound(members) if json::complex_parts(members).is_none() => members
             .iter()
             .map(|m| {
                 let end = m.offset.checked_add(m.info.size)?;
-                Some(value(&m.info, bytes.get(m.offset..end)?))
+                Some(value(&m.info, bytes.get(m.offset..end)?, name_of))
             })
             .map(Option::unwrap_or_default)
             .collect(),
         _ => json::leaf(info, bytes),
     }
+}
+
+/// Those to objects are an address; what others hold is not resolved.
+fn reference(bytes: &[u8], name_of: NameOf) -> Value {
+    let address = <[u8; 8]>::try_from(bytes).map(u64::from_ne_bytes);
+    address.ok().and_then(name_of).map_or(Value::Null, Value::String)
 }
 
 fn pointed_text(bytes: &[u8]) -> Value {
@@ -114,7 +125,7 @@ fn pointed_text(bytes: &[u8]) -> Value {
     Value::String(unsafe { CStr::from_ptr(at) }.to_string_lossy().into_owned())
 }
 
-fn pointed_list(base: &TypeInfo, bytes: &[u8]) -> Value {
+fn pointed_list(base: &TypeInfo, bytes: &[u8], name_of: NameOf) -> Value {
     if bytes.len() != size_of::<hvl_t>() || base.size == 0 {
         return Value::Null;
     }
@@ -125,5 +136,5 @@ fn pointed_list(base: &TypeInfo, bytes: &[u8]) -> Value {
     };
     // SAFETY: the pointer is to `len` elements of the base type.
     let items = unsafe { std::slice::from_raw_parts(list.p.cast::<u8>(), size) };
-    items.chunks_exact(base.size).map(|item| value(base, item)).collect()
+    items.chunks_exact(base.size).map(|item| value(base, item, name_of)).collect()
 }

@@ -11,6 +11,7 @@ mod driver;
 mod group;
 mod heap;
 mod local_heap;
+mod names;
 mod types;
 mod values;
 
@@ -21,6 +22,7 @@ pub(crate) use dataset::{
 };
 pub(crate) use driver::{FileBytes, Sizes, file_sizes, open_file};
 pub(crate) use group::{LinkKind, ObjectKind, link_kind, list_links, object_kind, open_child, open_root};
+pub(crate) use names::object_names;
 pub(crate) use types::{Class, Member, Order, Pad, TypeInfo, describe_type, native_type};
 pub(crate) use values::{read_raw, read_text};
 

@@ -5,11 +5,11 @@ use std::ffi::{CStr, c_char, c_uint, c_void};
 use hdf5_sys::{
     h5::H5free_memory,
     h5t::{
-        H5T_class_t, H5T_direction_t, H5T_order_t, H5T_sign_t, H5T_str_t, H5Tget_array_dims2,
+        H5T_class_t, H5T_direction_t, H5T_order_t, H5T_sign_t, H5T_str_t, H5Tcopy, H5Tget_array_dims2,
         H5Tget_array_ndims, H5Tget_class, H5Tget_ebias, H5Tget_fields, H5Tget_member_name,
         H5Tget_member_offset, H5Tget_member_type, H5Tget_member_value, H5Tget_native_type, H5Tget_nmembers,
         H5Tget_offset, H5Tget_order, H5Tget_precision, H5Tget_sign, H5Tget_size, H5Tget_strpad, H5Tget_super,
-        H5Tget_tag, H5Tis_variable_str,
+        H5Tget_tag, H5Tis_variable_str, H5Tset_offset, H5Tset_precision,
     },
 };
 use tiled_plugin_api::prelude::{Error, Result};
@@ -98,11 +98,25 @@ pub(crate) fn describe_type(id: &Id) -> Result<TypeInfo> {
     sync(|| describe(id, 0))
 }
 
-/// The type as this machine would hold it in memory.
+/// The type as this machine would hold it in memory. An integer of which not all bits are used keeps its bytes and their
+/// order, as h5py reads it: libhdf5 would take the narrowest type that holds the bits.
 pub(crate) fn native_type(id: &Id) -> Result<Id> {
     let direction = H5T_direction_t::H5T_DIR_ASCEND;
-    // SAFETY: a valid id.
-    sync(|| unsafe { Id::own(H5Tget_native_type(id.get(), direction), "find the native type") })
+    sync(|| {
+        // SAFETY: a valid id, here and in the calls below.
+        let (class, size) = unsafe { (H5Tget_class(id.get()), H5Tget_size(id.get())) };
+        if class == H5T_class_t::H5T_INTEGER && matches!(size, 1 | 2 | 4 | 8) {
+            // SAFETY: as above.
+            let whole = unsafe { Id::own(H5Tcopy(id.get()), "copy the type")? };
+            // SAFETY: a valid id, and as many bits as the type has.
+            check(unsafe { H5Tset_offset(whole.get(), 0) }, "set the first bit of a type")?;
+            // SAFETY: as above.
+            check(unsafe { H5Tset_precision(whole.get(), 8 * size) }, "set the bits of a type")?;
+            return Ok(whole);
+        }
+        // SAFETY: as above.
+        unsafe { Id::own(H5Tget_native_type(id.get(), direction), "find the native type") }
+    })
 }
 
 fn describe(id: &Id, depth: usize) -> Result<TypeInfo> {
