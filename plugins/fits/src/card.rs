@@ -115,7 +115,7 @@ mod tests {
         is("HUGE    = 9223372036854775808", json!(9.223372036854775808e18), "");
         is("ODD     = NaN", json!("NaN"), "");
         is("OPEN    = 'no end", json!("no end"), "");
-        is("HISTORY made = 3", Value::Null, " made = 3");
+        is("HISTORY made = 3", Value::Null, "made = 3");
         is("CONTINUE  'more&' / and", json!("more&"), "and");
         assert_eq!(card("HIERARCH ESO DET DIT = 1.5 / time").0, "ESO DET DIT");
         assert_eq!(card("HIERARCH ESO DET DIT = 1.5 / time").1, json!(1.5));

@@ -75,6 +75,12 @@ fn data_type(code: u16) -> Result<DataType> {
 fn parse_3(source: &Source, header: &Header, footer_at: u64) -> Result<Contents> {
     let (layout, document) = spe_xml::read(source, footer_at)?;
     let Layout { data_type, count, stride, regions } = layout;
+    // The values end where the XML begins: a forged count must not read into it.
+    let bytes = count.checked_mul(stride).filter(|n| *n <= footer_at.saturating_sub(DATA_AT));
+    if bytes.is_none() {
+        let message = format!("{count} frames of {stride} bytes do not fit before the XML at {footer_at}");
+        return Err(Error::invalid_data(message));
+    }
     let mut metadata = Map::new();
     metadata.insert("file_header_ver".into(), crate::text::number(f32::from_bits(header.uint(1992))));
     metadata.insert("SpeFormat".into(), document);

@@ -92,7 +92,7 @@ def table_problem(folder: Path, line: dict, hdu) -> str | None:
     wanted = {}
     for number, name in enumerate(hdu.columns.names):
         values, form = hdu.data.field(number), str(hdu.columns[number].format)
-        if form.lstrip("1").startswith("0") or (values.dtype.itemsize == 0):
+        if form.startswith("0"):
             continue
         is_complex = values.dtype.kind == "c" or (values.dtype.kind == "O" and form.lstrip("0123456789")[1] in "CM")
         if is_complex:
