@@ -1,5 +1,7 @@
 //! Tiled's Python client, unchanged, against the built program.
 
+use std::{fs, path::Path};
+
 use tiled_tests::{Access, KEY, Server, configuration, example_data, python, run_python, writable_tree};
 
 #[test]
@@ -44,5 +46,36 @@ fn the_python_client_reads_what_it_wrote() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::config(&configuration(Access::Public, &writable_tree(folder.path(), "")));
     run_python(&python, "writes.py", &[server.url(), KEY]);
+    server.end();
+}
+
+#[test]
+fn the_python_client_reads_files_of_instruments() {
+    let Some(python) = python() else { return };
+    let fixtures = |plugin: &str| {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        root.join("plugins").join(plugin).join("tests/fixtures")
+    };
+    let (frames, fits, data) = (fixtures("frames"), fixtures("fits"), tempfile::tempdir().unwrap());
+    let place = |from: &Path, name: &str, to: &str| {
+        let to = data.path().join(to);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(from.join(name), to).unwrap();
+    };
+    for name in ["frames.edf", "pilatus.cbf", "counts.spe", "volume.mrc"] {
+        place(&frames, name, &format!("frames/{name}"));
+    }
+    for number in 1..=3 {
+        place(&frames, "pilatus.cbf", &format!("run/frame_{number:04}.cbf"));
+    }
+    place(&frames, "image.mrc", "maps/density.map");
+    fs::write(data.path().join("maps/program.map"), "Archive member included to satisfy reference by file")
+        .unwrap();
+    for name in ["rice16.fits", "scaled.fits", "dither1.fits", "several.fits"] {
+        place(&fits, name, &format!("sky/{name}"));
+    }
+    let server = Server::directory(data.path(), Access::Public);
+    let expected = [&frames, &fits].map(|folder| folder.join("expected.json").display().to_string());
+    run_python(&python, "reads_instruments.py", &[server.url(), &expected[0], &expected[1]]);
     server.end();
 }

@@ -62,12 +62,6 @@ impl PluginIdentify {
     }
 }
 
-/// Numbered files of these types are frames of one array. Tables of numbered files are partitions only where somebody
-/// says so: `sales1999.csv` and `sales2000.csv` are two tables more often than one.
-fn is_frame(mimetype: &str) -> bool {
-    mimetype.starts_with("image/") || mimetype == "application/x-npy"
-}
-
 impl Identify for PluginIdentify {
     fn identify(&self, path: &Path, is_directory: bool) -> Option<Identified> {
         let head = || {
@@ -78,10 +72,12 @@ impl Identify for PluginIdentify {
             Some((source, head))
         };
         let (mimetype, reader) = self.plugins.reader_for_file(path, head)?;
-        let is_frame = is_frame(&mimetype);
         // Tiled opens several tables under the type of one.
-        let of_tables = || super::identify::takes_list(&mimetype).then(|| mimetype.clone());
-        let sequence = of_tables().or_else(|| reader.sequence.clone());
+        let is_table = super::identify::takes_list(&mimetype);
+        let sequence = if is_table { Some(mimetype.clone()) } else { reader.sequence.clone() };
+        // Numbered files of a reader that opens them together are frames of one array. Tables of numbered files are
+        // partitions only where somebody says so: `sales1999.csv` and `sales2000.csv` are two tables more often than one.
+        let is_frame = sequence.is_some() && !is_table;
         Some(Identified { mimetype, sequence, is_frame })
     }
 
