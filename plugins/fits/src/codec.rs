@@ -99,6 +99,15 @@ fn unshuffle(bytes: &[u8], size: usize) -> Vec<u8> {
     out
 }
 
+/// The lowest `size` (1, 2, 4) bytes of each word, big endian.
+fn low_bytes(words: &[u32], size: u64) -> Vec<u8> {
+    match size {
+        1 => words.iter().map(|word| *word as u8).collect(),
+        2 => words.iter().flat_map(|word| (*word as u16).to_be_bytes()).collect(),
+        _ => words.iter().flat_map(|word| word.to_be_bytes()).collect(),
+    }
+}
+
 impl Values {
     /// The values as signed whole numbers (unsigned where they have one byte).
     pub fn numbers(&self) -> Box<dyn Iterator<Item = i64> + '_> {
@@ -126,6 +135,7 @@ impl Values {
     pub fn into_bytes(self, size: u64) -> Result<Vec<u8>> {
         let this = match self {
             Values::Bytes(bytes, own) if own == size => return Ok(bytes),
+            Values::Words(words, own) if own == size => return Ok(low_bytes(&words, size)),
             other => other,
         };
         let count = match &this {

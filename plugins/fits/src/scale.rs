@@ -77,8 +77,12 @@ impl Element {
     /// Turns the file's values, which lie at the end of `out`, into those that are served, which fill it.
     pub fn apply(&self, out: &mut [u8]) {
         let Scale::Float { by, zero, blank } = self.scale else {
-            if self.scale == Scale::Sign {
-                out.iter_mut().step_by(self.stored() as usize).for_each(|byte| *byte ^= 0x80);
+            match (&self.scale, self.bits) {
+                (Scale::Sign, 8) => flip::<1>(out),
+                (Scale::Sign, 16) => flip::<2>(out),
+                (Scale::Sign, 32) => flip::<4>(out),
+                (Scale::Sign, _) => flip::<8>(out),
+                _ => {}
             }
             return;
         };
@@ -110,6 +114,15 @@ impl Element {
             }),
             -32 => in_place::<4, 4>(out, |b| single(f32::from_be_bytes(b))),
             _ => in_place::<8, 8>(out, |b| double(f64::from_be_bytes(b))),
+        }
+    }
+}
+
+/// Turns the highest bit of big-endian values of `N` bytes over.
+fn flip<const N: usize>(out: &mut [u8]) {
+    for value in out.as_chunks_mut::<N>().0 {
+        if let Some(first) = value.first_mut() {
+            *first ^= 0x80;
         }
     }
 }

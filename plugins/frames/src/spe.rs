@@ -15,6 +15,8 @@ use crate::{
 
 /// Where the values begin.
 const DATA_AT: u64 = 4100;
+/// Versions that there are. A file has no other sign of being one.
+const VERSIONS: std::ops::Range<f32> = 1.0..4.0;
 
 /// Whether these first bytes may be those of an SPE file: there is no magic, but fields that agree with each other.
 pub fn is_header(head: &[u8], len: u64) -> bool {
@@ -25,7 +27,7 @@ pub fn is_header(head: &[u8], len: u64) -> bool {
     let frame = u64::from(header.short(42)) * u64::from(header.short(656)) * bytes;
     let count = u64::from(header.uint(1446));
     let end = frame.checked_mul(count).and_then(|n| n.checked_add(DATA_AT));
-    (1.5..4.0).contains(&version) && frame > 0 && count > 0 && end.is_some_and(|end| end <= len)
+    VERSIONS.contains(&version) && frame > 0 && count > 0 && end.is_some_and(|end| end <= len)
 }
 
 /// Reads the header, and the XML of SPE 3.
@@ -38,6 +40,9 @@ pub fn parse(_cx: &Context, source: &Source) -> Result<Contents> {
     let header = Header(bytes);
     let footer_at = header.long(678);
     let version = f32::from_bits(header.uint(1992));
+    if !VERSIONS.contains(&version) {
+        return Err(Error::invalid_data(format!("this is no SPE file: its version would be {version}")));
+    }
     if version >= 3.0 && footer_at > 0 {
         return parse_3(source, &header, footer_at);
     }
