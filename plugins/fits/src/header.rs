@@ -1,5 +1,7 @@
 //! The header of an HDU: its cards, by keyword and as metadata.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value, json};
 use tiled_plugin_api::prelude::{Context, Error, Result, Source};
 
@@ -15,6 +17,8 @@ const MAX_HEADER_BYTES: u64 = 2880 * 4096;
 #[derive(Debug, Default)]
 pub struct Header {
     cards: Vec<Card>,
+    /// The first card of each keyword.
+    places: HashMap<String, usize>,
 }
 
 impl Header {
@@ -33,7 +37,7 @@ impl Header {
             position += BLOCK;
             for bytes in block.chunks_exact(CARD) {
                 if bytes.starts_with(b"END     ") {
-                    return Ok((Header { cards }, position));
+                    return Ok((Header::new(cards), position));
                 }
                 let card = card::parse(bytes);
                 if card.keyword == "CONTINUE" && continues(cards.last_mut(), &card) {
@@ -42,6 +46,14 @@ impl Header {
                 cards.push(card);
             }
         }
+    }
+
+    fn new(cards: Vec<Card>) -> Self {
+        let mut places = HashMap::new();
+        for (place, card) in cards.iter().enumerate() {
+            places.entry(card.keyword.clone()).or_insert(place);
+        }
+        Header { cards, places }
     }
 
     /// The value of a keyword: the first one, where there are several.
@@ -123,8 +135,14 @@ impl Header {
 /// Adds a card to the text of the one before; whether it belongs to that.
 fn continues(last: Option<&mut Card>, card: &Card) -> bool {
     let (Some(last), Some(more)) = (last, card.value.as_str()) else { return false };
-    let Some(text) = last.value.as_str().and_then(|text| text.strip_suffix('&')) else { return false };
-    last.value = Value::from(format!("{text}{more}"));
+    // In place: a forged header may have a hundred thousand of them.
+    match &mut last.value {
+        Value::String(text) if text.ends_with('&') => {
+            text.pop();
+            text.push_str(more);
+        }
+        _ => return false,
+    }
     if !last.comment.is_empty() && !card.comment.is_empty() {
         last.comment.push(' ');
     }

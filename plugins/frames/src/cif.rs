@@ -87,7 +87,7 @@ fn tokens(text: &str) -> Vec<Token> {
                 let ends = |at: usize| {
                     inside.get(at + 1..).is_some_and(|r| !r.starts_with(|c: char| !c.is_whitespace()))
                 };
-                let end = inside.match_indices(quote).map(|(at, _)| at).find(|at| ends(*at))?;
+                let end = places(inside, quote).find(|at| ends(*at))?;
                 Some((inside.get(..end)?, inside.get(end + 1..)?))
             });
             let (token, after) = match closed {
@@ -102,6 +102,11 @@ fn tokens(text: &str) -> Vec<Token> {
         }
     }
     found
+}
+
+/// Where a quote is, as far as a line may be long (2048 characters): a search for each token must not take the whole text.
+fn places(text: &str, quote: char) -> impl Iterator<Item = usize> {
+    text.match_indices(quote).map(|(at, _)| at).take_while(|at| *at < 8192)
 }
 
 #[cfg(test)]

@@ -3,8 +3,10 @@
 //! Frames of one shape and type are one array with a first axis; a file of one frame is that frame; frames that differ
 //! are a container. A header of a general block holds for all frames.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::{Map, Value, json};
-use tiled_plugin_api::prelude::{Context, DataType, Endianness, Error, Kind, Result, Source};
+use tiled_plugin_api::prelude::{Context, DataType, Endianness, Error, ErrorKind, Kind, Result, Source};
 
 use crate::{
     adapter::Contents,
@@ -18,15 +20,18 @@ const MAX_HEADER_BYTES: usize = 1 << 20;
 const MAX_FRAMES: usize = 1 << 20;
 /// So many values of headers that differ from the first one are kept.
 const MAX_DIFFERENT: usize = 100_000;
+/// Headers of frames that differ are kept all.
+const MAX_HEADERS_BYTES: u64 = 32 << 20;
 
 /// Keys and values as they are written, in order.
 type Header = Vec<(String, String)>;
 
 struct Block {
-    header: Header,
     data_type: DataType,
     shape: Vec<u64>,
     frame: Frame,
+    /// Where its header begins.
+    at: u64,
 }
 
 /// Reads all headers.
@@ -36,7 +41,7 @@ struct Block {
 pub fn parse(cx: &Context, source: &Source) -> Result<Contents> {
     let len = source.len()?;
     let (mut blocks, mut general, mut warning): (Vec<Block>, Header, _) = (Vec::new(), Vec::new(), None);
-    let mut at = 0;
+    let (mut at, mut headers) = (0, Headers::default());
     while at < len {
         cx.check()?;
         let (header, data_at) = match read_header(source, at, len) {
@@ -53,36 +58,48 @@ pub fn parse(cx: &Context, source: &Source) -> Result<Contents> {
             general = header;
             continue;
         }
-        let block = block(with_defaults(header, &general), data_at)
-            .map_err(|e| e.within(format_args!("frame {}", blocks.len())))?;
+        let header = with_defaults(header, &general);
+        let block =
+            block(&header, at, data_at).map_err(|e| e.within(format_args!("frame {}", blocks.len())))?;
         at = block.frame.at.saturating_add(block.frame.len);
         blocks.push(block);
+        headers.add(header);
         if blocks.len() > MAX_FRAMES {
             return Err(Error::invalid_data(format!("it has more than {MAX_FRAMES} frames")));
         }
     }
-    Ok(Contents { warning, ..contents(blocks)? })
+    Ok(Contents { warning, ..contents(source, len, (blocks, headers), &general)? })
 }
 
-fn contents(mut blocks: Vec<Block>) -> Result<Contents> {
+fn contents(
+    source: &Source,
+    len: u64,
+    (blocks, headers): (Vec<Block>, Headers),
+    general: &Header,
+) -> Result<Contents> {
     let Some(first) = blocks.first() else { return Err(Error::invalid_data("it has no frame")) };
     let is_alike = |block: &Block| block.shape == first.shape && block.data_type == first.data_type;
     if blocks.len() > 1 && blocks.iter().all(is_alike) {
-        let metadata = of_frames(&blocks);
         let mut shape = first.shape.clone();
         shape.insert(0, blocks.len() as u64);
-        let data_type = first.data_type.clone();
+        let (data_type, metadata) = (first.data_type.clone(), headers.metadata());
         let values = Values::Frames(blocks.into_iter().map(|block| block.frame).collect());
         return Ok(Contents::array(Image { data_type, shape, metadata, values }));
     }
-    let is_one = blocks.len() == 1;
-    let image = |(number, block): (usize, Block)| {
-        let metadata = of_one(&block.header);
+    let (is_one, mut images, mut bytes) = (blocks.len() == 1, Vec::with_capacity(blocks.len()), 0);
+    for (number, block) in blocks.into_iter().enumerate() {
+        let header = read_header(source, block.at, len)?.map(|(header, _)| header).unwrap_or_default();
+        bytes += block.frame.at.saturating_sub(block.at);
+        if bytes > MAX_HEADERS_BYTES {
+            let message =
+                format!("the headers of its frames, which differ, are larger than {MAX_HEADERS_BYTES}");
+            return Err(Error::new(ErrorKind::TooLarge, message));
+        }
+        let metadata = of_one(&with_defaults(header, general));
         let values = Values::Single(block.frame);
         let image = Image { data_type: block.data_type, shape: block.shape, metadata, values };
-        (if is_one { String::new() } else { number.to_string() }, image)
-    };
-    let images = blocks.drain(..).enumerate().map(image).collect();
+        images.push((if is_one { String::new() } else { number.to_string() }, image));
+    }
     Ok(Contents { metadata: Value::Null, images, warning: None })
 }
 
@@ -94,27 +111,62 @@ fn of_one(header: &Header) -> Value {
     Value::Object(map)
 }
 
-/// The first frame's header, and under `frames` what differs from frame to frame, a list for each key.
-fn of_frames(blocks: &[Block]) -> Value {
-    let Some(first) = blocks.first() else { return Value::Null };
-    let mut metadata = of_one(&first.header);
-    let mut columns: Map<String, Value> = Map::new();
-    let place = |key: &str| matches!(key, "Image" | "HeaderID" | "EDF_DataBlockID");
-    for (key, _) in first.header.iter().filter(|(key, _)| !place(key)) {
-        let value = |block: &Block| get(&block.header, key).map_or(Value::Null, text::value);
-        let differs = metadata.get(key).is_some_and(|one| blocks.iter().any(|block| value(block) != *one));
-        if differs && (columns.len() + 1) * blocks.len() > MAX_DIFFERENT {
-            columns.insert("left_out".into(), json!("the headers have more values than are kept"));
-            break;
+/// The first header, and what differs from it in later ones: these are not kept.
+#[derive(Default)]
+struct Headers {
+    first: Header,
+    frames: usize,
+    /// By key: number of the frame, and its value.
+    different: Map<String, Value>,
+    count: usize,
+}
+
+impl Headers {
+    fn add(&mut self, header: Header) {
+        self.frames += 1;
+        if self.frames == 1 {
+            self.first = header;
+            return;
         }
-        if differs {
-            columns.insert(key.clone(), blocks.iter().map(value).collect());
+        let own: HashMap<&str, &str> = header.iter().map(|(key, value)| (&**key, &**value)).collect();
+        for (key, value) in &self.first {
+            let place = matches!(key.as_str(), "Image" | "HeaderID" | "EDF_DataBlockID");
+            let other = own.get(key.as_str());
+            if place || other == Some(&value.as_str()) || self.count > MAX_DIFFERENT {
+                continue;
+            }
+            let value = other.map_or(Value::Null, |text| text::value(text));
+            if let Some(list) = self.different.entry(key.as_str()).or_insert_with(|| json!([])).as_array_mut()
+            {
+                list.push(json!([self.frames - 1, value]));
+                self.count += 1;
+            }
         }
     }
-    if let Some(map) = metadata.as_object_mut().filter(|_| !columns.is_empty()) {
-        map.insert("frames".into(), Value::Object(columns));
+
+    /// The first frame's header, and under `frames` what differs from frame to frame, a list for each key.
+    fn metadata(self) -> Value {
+        let mut metadata = of_one(&self.first);
+        let mut columns = Map::new();
+        for (key, changes) in self.different {
+            if self.count > MAX_DIFFERENT || (columns.len() + 1) * self.frames > MAX_DIFFERENT {
+                columns.insert("left_out".into(), json!("the headers have more values than are kept"));
+                break;
+            }
+            let mut column = vec![metadata.get(&key).cloned().unwrap_or(Value::Null); self.frames];
+            for change in changes.as_array().into_iter().flatten() {
+                let place = change.get(0).and_then(Value::as_u64).and_then(|at| usize::try_from(at).ok());
+                if let (Some(place), Some(value)) = (place.and_then(|at| column.get_mut(at)), change.get(1)) {
+                    *place = value.clone();
+                }
+            }
+            columns.insert(key, Value::Array(column));
+        }
+        if let Some(map) = metadata.as_object_mut().filter(|_| !columns.is_empty()) {
+            map.insert("frames".into(), Value::Object(columns));
+        }
+        metadata
     }
-    metadata
 }
 
 /// The header at this place, and where its values begin; `None` at the end of the file.
@@ -166,8 +218,9 @@ fn with_defaults(mut header: Header, general: &Header) -> Header {
     let is_own = |key: &str| {
         key.starts_with("EDF_") || ["size", "image", "headerid"].contains(&&*key.to_ascii_lowercase())
     };
+    let mut known: HashSet<String> = header.iter().map(|(key, _)| key.clone()).collect();
     for (key, value) in general.iter().filter(|(key, _)| !is_own(key)) {
-        if !header.iter().any(|(known, _)| known == key) {
+        if known.insert(key.clone()) {
             header.push((key.clone(), value.clone()));
         }
     }
@@ -187,24 +240,24 @@ fn number(header: &Header, key: &str) -> Result<Option<u64>> {
     parsed.map(Some).map_err(|_| Error::invalid_data(format!("{key} is {text:?}, which is no size")))
 }
 
-fn block(header: Header, at: u64) -> Result<Block> {
-    if let Some(name) = get(&header, "EDF_BinaryFileName") {
+fn block(header: &Header, at: u64, data_at: u64) -> Result<Block> {
+    if let Some(name) = get(header, "EDF_BinaryFileName") {
         let message = format!("its values are in another file, {name}; open that one");
         return Err(Error::unsupported_format(message));
     }
-    let (data_type, shape) = (data_type(&header)?, shape(&header)?);
+    let (data_type, shape) = (data_type(header)?, shape(header)?);
     let nbytes = product(&shape, data_type.itemsize())?;
-    let coding = coding(&header)?;
-    let size = match number(&header, "Size")? {
+    let coding = coding(header)?;
+    let size = match number(header, "Size")? {
         Some(size) => Some(size),
-        None => number(&header, "EDF_BinarySize")?,
+        None => number(header, "EDF_BinarySize")?,
     };
     let len = match size {
         Some(len) => len,
         None if coding == Coding::Plain => nbytes,
         None => return Err(Error::invalid_data("the header says not how many compressed bytes there are")),
     };
-    Ok(Block { header, data_type, shape, frame: Frame { at, len, coding } })
+    Ok(Block { data_type, shape, frame: Frame { at: data_at, len, coding }, at })
 }
 
 fn data_type(header: &Header) -> Result<DataType> {
