@@ -18,7 +18,7 @@ use crate::{
 const SECTION: &[u8] = b"--CIF-BINARY-FORMAT-SECTION--";
 const START: &[u8] = b"\x0c\x1a\x04\xd5";
 const BLOCK_BYTES: u64 = 8192;
-const MAX_HEADER_BYTES: usize = 4 << 20;
+const MAX_HEADER_BYTES: usize = 1 << 20;
 
 /// Reads the header.
 ///

@@ -106,7 +106,7 @@ fn tokens(text: &str) -> Vec<Token> {
 
 /// Where a quote is, as far as a line may be long (2048 characters): a search for each token must not take the whole text.
 fn places(text: &str, quote: char) -> impl Iterator<Item = usize> {
-    text.match_indices(quote).map(|(at, _)| at).take_while(|at| *at < 8192)
+    text.match_indices(quote).map(|(at, _)| at).take_while(|at| *at < 2048)
 }
 
 #[cfg(test)]
