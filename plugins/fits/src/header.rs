@@ -58,11 +58,8 @@ impl Header {
 
     /// The value of a keyword: the first one, where there are several.
     pub fn get(&self, keyword: &str) -> Option<&Value> {
-        self.cards
-            .iter()
-            .find(|card| card.keyword == keyword)
-            .map(|card| &card.value)
-            .filter(|v| !v.is_null())
+        let card = self.cards.get(*self.places.get(keyword)?)?;
+        (!card.value.is_null()).then_some(&card.value)
     }
 
     /// A text.
