@@ -7,12 +7,17 @@ use abi_stable::{
 };
 
 use super::{AbiResult, error::take, guard::guard};
-use crate::author::{ByteSink, Result, Sink};
+use crate::author::{ByteSink, OwnedBuffer, Result, Sink};
 
 #[sabi_trait]
 pub trait AbiSink: Send {
     #[sabi(last_prefix_field)]
     fn write(&mut self, bytes: RSlice<'_, u8>) -> AbiResult<()>;
+
+    /// The bytes with their owner.
+    fn write_owned(&mut self, bytes: OwnedBuffer) -> AbiResult<()> {
+        self.write(RSlice::from(&*bytes))
+    }
 }
 
 pub type SinkObject<'a> = AbiSink_TO<'a, RBox<()>>;
@@ -22,6 +27,10 @@ struct Export<'a>(&'a mut Sink);
 impl AbiSink for Export<'_> {
     fn write(&mut self, bytes: RSlice<'_, u8>) -> AbiResult<()> {
         guard("Sink::write", || self.0.put(bytes.as_slice()))
+    }
+
+    fn write_owned(&mut self, bytes: OwnedBuffer) -> AbiResult<()> {
+        guard("Sink::write_owned", || self.0.put_owned(bytes))
     }
 }
 
@@ -35,6 +44,10 @@ struct Foreign(SinkObject<'static>);
 impl ByteSink for Foreign {
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
         take(self.0.write(bytes.into()))
+    }
+
+    fn write_owned(&mut self, bytes: OwnedBuffer) -> Result<()> {
+        take(self.0.write_owned(bytes))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where encoded bytes go.
 
-use super::Result;
+use super::{OwnedBuffer, Result};
 
 /// Takes bytes of an answer; the host implements it.
 pub trait ByteSink: Send {
@@ -9,6 +9,14 @@ pub trait ByteSink: Send {
     /// # Errors
     /// `Cancelled` when the client has gone: stop then.
     fn write(&mut self, bytes: &[u8]) -> Result<()>;
+
+    /// Passes bytes on with their owner, so that they need not be copied.
+    ///
+    /// # Errors
+    /// As [`ByteSink::write`].
+    fn write_owned(&mut self, bytes: OwnedBuffer) -> Result<()> {
+        self.write(&bytes)
+    }
 }
 
 /// A sink with conveniences; also `std::io::Write`. Collects small writes.
@@ -36,6 +44,18 @@ impl Sink {
         }
         self.push()?;
         if bytes.len() >= COLLECT_BYTES { self.to.write(bytes) } else { self.put(bytes) }
+    }
+
+    /// Passes bytes on without a copy: slabs as they came, large pieces of text.
+    ///
+    /// # Errors
+    /// `Cancelled` when the client has gone.
+    pub fn put_owned(&mut self, bytes: OwnedBuffer) -> Result<()> {
+        if bytes.len() < COLLECT_BYTES {
+            return self.put(&bytes);
+        }
+        self.push()?;
+        self.to.write_owned(bytes)
     }
 
     /// Passes on what was collected. Called for you after `encode`.

@@ -4,8 +4,8 @@
 //! All values lie one behind the other between the first directory and the others, so that they can be streamed.
 
 use tiled_plugin_api::prelude::{
-    ArrayStructure, Context, DataType, EncodeRequest, Endianness, Error, ErrorKind, Kind, Payload, Result,
-    Serializer, Sink,
+    ArrayStructure, Context, DataType, EncodeRequest, Endianness, Error, ErrorKind, Kind, OwnedBuffer,
+    Payload, Result, Serializer, Sink,
 };
 
 use crate::segment::swap_items;
@@ -277,7 +277,7 @@ impl Serializer for TiffSerializer {
         let mut pack = Pack::new(&layout);
         while let Some(slab) = slabs.next()? {
             cx.check()?;
-            pack.put(&slab.bytes, sink)?;
+            pack.put(slab.bytes, sink)?;
         }
         pack.finish(total)?;
         if layout.pages > 1 {
@@ -307,19 +307,19 @@ impl<'a> Pack<'a> {
         Pack { layout, row: vec![], written: 0 }
     }
 
-    fn put(&mut self, bytes: &[u8], sink: &mut Sink) -> Result<()> {
+    fn put(&mut self, bytes: OwnedBuffer, sink: &mut Sink) -> Result<()> {
         if self.layout.item == 0 {
-            return self.put_bools(bytes, sink);
+            return self.put_bools(&bytes, sink);
         }
         self.written += bytes.len() as u64;
         if !self.layout.is_swapped {
-            return sink.put(bytes);
+            return sink.put_owned(bytes);
         }
         let half = usize::try_from(self.layout.half).unwrap_or(1);
         for part in bytes.chunks(1 << 20) {
             let mut part = part.to_vec();
             swap_items(&mut part, half);
-            sink.put(&part)?;
+            sink.put_owned(OwnedBuffer::from_vec(part))?;
         }
         Ok(())
     }
