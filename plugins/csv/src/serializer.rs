@@ -1,5 +1,11 @@
 //! Arrays and tables as CSV, as NumPy's `savetxt` and pandas' `to_csv` write them.
 
+use std::ops::Range;
+
+use arrow::{
+    array::{ArrayRef, RecordBatch},
+    datatypes::DataType as Arrow,
+};
 use tiled_plugin_api::{
     author::{Context, EncodeRequest, Error, ErrorKind, Payload, Result, Serializer, Sink},
     model::{ArrayStructure, DataType},
@@ -7,7 +13,9 @@ use tiled_plugin_api::{
 use tiled_tabular::{
     Rows,
     element::{Element, Style, element, member},
+    pieces::pieces,
     plain::cells,
+    runs::{Run, run},
     table_rows,
 };
 
@@ -16,9 +24,6 @@ pub struct ArrayCsv;
 
 /// CSV of a table, without its index; `header=absent` as a parameter of the media type leaves out the names.
 pub struct TableCsv;
-
-/// Text is passed on when there is this much of it.
-const PIECE_BYTES: usize = 32 << 10;
 
 impl Serializer for ArrayCsv {
     fn encode(&self, cx: &Context, request: &EncodeRequest, payload: Payload, sink: &mut Sink) -> Result<()> {
@@ -36,31 +41,84 @@ impl Serializer for ArrayCsv {
             );
             return Err(Error::new(ErrorKind::NotAcceptable, message));
         }
-        let write = line_element(&structure)?;
-        let size = usize::try_from(structure.data_type.itemsize()).map_err(Error::internal)?;
-        let width = structure.shape.get(1).copied().unwrap_or(1);
+        let lines = Lines::new(&structure)?;
         let mut left: u64 = structure.shape.iter().product();
-        let (mut at, mut out) = (0, Vec::with_capacity(2 * PIECE_BYTES));
+        let mut at = 0;
         while let Some(slab) = slabs.next()? {
-            let items = slab.bytes.len().checked_div(size).map_or(left, |items| items as u64);
+            let items = slab.bytes.len().checked_div(lines.size).map_or(left, |items| items as u64);
             left =
                 left.checked_sub(items).ok_or_else(|| Error::internal("more elements than the shape has"))?;
-            for place in 0..items as usize {
-                write(slab.bytes.get(place * size..(place + 1) * size).unwrap_or_default(), &mut out);
-                at += 1;
-                out.push(if at == width { b'\n' } else { b',' });
-                at %= width.max(1);
-                if out.len() >= PIECE_BYTES {
-                    cx.check()?;
-                    sink.put(&out)?;
-                    out.clear();
-                }
-            }
+            let items = usize::try_from(items).map_err(Error::internal)?;
+            let write = |range: Range<usize>, out: &mut Vec<u8>| {
+                let bytes = slab.bytes.get(range.start * lines.size..range.end * lines.size);
+                lines.write(at + range.start, range.len(), bytes.unwrap_or_default(), out);
+                Ok(())
+            };
+            pieces(cx, items, PIECE_ELEMENTS, &write, sink)?;
+            at += items;
         }
         if left > 0 {
             return Err(Error::invalid_data(format!("{left} elements of the array are missing")));
         }
-        sink.put(&out)
+        Ok(())
+    }
+}
+
+/// Elements of an array whose text is made in one go.
+const PIECE_ELEMENTS: usize = 16 << 10;
+
+/// How the elements of an array become lines.
+struct Lines {
+    /// Elements of a line.
+    width: usize,
+    /// Bytes of an element.
+    size: usize,
+    how: How,
+}
+
+enum How {
+    /// Numbers and the like, many at a time.
+    Runs(Run),
+    /// Records, and elements of no bytes.
+    Each(Element),
+}
+
+impl Lines {
+    fn new(structure: &ArrayStructure) -> Result<Self> {
+        let size = usize::try_from(structure.data_type.itemsize()).map_err(Error::internal)?;
+        let width = structure.shape.get(1).copied().unwrap_or(1).max(1);
+        let how = match &structure.data_type {
+            DataType::Builtin { .. } if size > 0 => How::Runs(run(&structure.data_type, Style::Plain)?),
+            _ => How::Each(line_element(structure)?),
+        };
+        Ok(Lines { width: usize::try_from(width).map_err(Error::internal)?, size, how })
+    }
+
+    /// The text of `count` elements from the one of number `at` on, with what follows each.
+    fn write(&self, mut at: usize, count: usize, bytes: &[u8], out: &mut Vec<u8>) {
+        let after = |at: usize| if at.is_multiple_of(self.width) { b'\n' } else { b',' };
+        let run = match &self.how {
+            How::Runs(run) => run,
+            How::Each(write) => {
+                for place in 0..count {
+                    write(bytes.get(place * self.size..(place + 1) * self.size).unwrap_or_default(), out);
+                    out.push(after(at + place + 1));
+                }
+                return;
+            }
+        };
+        if self.width == 1 && count > 0 {
+            run(bytes, b'\n', out);
+            return out.push(b'\n');
+        }
+        let (end, mut rest) = (at + count, bytes);
+        while at < end {
+            let now = (self.width - at % self.width).min(end - at);
+            let (these, later) = rest.split_at((now * self.size).min(rest.len()));
+            run(these, b',', out);
+            (at, rest) = (at + now, later);
+            out.push(after(at));
+        }
     }
 }
 
@@ -92,13 +150,19 @@ fn line_element(structure: &ArrayStructure) -> Result<Element> {
 impl Serializer for TableCsv {
     fn encode(&self, cx: &Context, request: &EncodeRequest, payload: Payload, sink: &mut Sink) -> Result<()> {
         let mut rows = table_rows(cx, request, payload)?.without_index()?;
-        let put = &mut |bytes: &[u8]| sink.put(bytes);
         if request.parameter("header") != Some("absent") {
-            write_names(&rows, b',', put)?;
+            write_names(&rows, b',', &mut |bytes: &[u8]| sink.put(bytes))?;
         }
-        write_rows(&mut rows, b',', put)
+        while let Some(batch) = rows.next()? {
+            let write = |range: Range<usize>, out: &mut Vec<u8>| push_lines(&batch, range, b',', out);
+            pieces(cx, batch.num_rows(), PIECE_ROWS, &write, sink)?;
+        }
+        Ok(())
     }
 }
+
+/// Rows whose text is made in one go.
+const PIECE_ROWS: usize = 2048;
 
 /// The names of the columns as a line.
 ///
@@ -122,27 +186,43 @@ pub fn write_names(rows: &Rows, delimiter: u8, put: &mut dyn FnMut(&[u8]) -> Res
 /// # Errors
 /// Those of the rows and of `put`.
 pub fn write_rows(rows: &mut Rows, delimiter: u8, put: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
-    let mut out = Vec::with_capacity(2 * PIECE_BYTES);
-    let mut text = Vec::new();
+    let mut out = Vec::new();
     while let Some(batch) = rows.next()? {
-        let cells = batch.columns().iter().map(|column| cells(column)).collect::<Result<Vec<_>>>()?;
-        for row in 0..batch.num_rows() {
-            for (place, cell) in cells.iter().enumerate() {
-                if place > 0 {
-                    out.push(delimiter);
-                }
-                text.clear();
-                cell(row, &mut text);
-                push_quoted(&mut out, &text, delimiter, cells.len() == 1);
-            }
-            out.push(b'\n');
-            if out.len() >= PIECE_BYTES {
-                put(&out)?;
-                out.clear();
-            }
+        for start in (0..batch.num_rows()).step_by(PIECE_ROWS) {
+            out.clear();
+            push_lines(&batch, start..(start + PIECE_ROWS).min(batch.num_rows()), delimiter, &mut out)?;
+            put(&out)?;
         }
     }
-    put(&out)
+    Ok(())
+}
+
+/// Some rows of a batch as lines.
+fn push_lines(batch: &RecordBatch, range: Range<usize>, delimiter: u8, out: &mut Vec<u8>) -> Result<()> {
+    let alone = batch.num_columns() == 1;
+    // Numbers never need quotes; an empty line does.
+    let bare = |column: &ArrayRef| {
+        !alone && (column.data_type().is_numeric() || *column.data_type() == Arrow::Boolean)
+    };
+    let columns = batch.columns().iter().map(|column| Ok((cells(column)?, bare(column))));
+    let columns = columns.collect::<Result<Vec<_>>>()?;
+    let mut text = Vec::new();
+    for row in range {
+        for (place, (cell, bare)) in columns.iter().enumerate() {
+            if place > 0 {
+                out.push(delimiter);
+            }
+            if *bare {
+                cell(row, out);
+                continue;
+            }
+            text.clear();
+            cell(row, &mut text);
+            push_quoted(out, &text, delimiter, alone);
+        }
+        out.push(b'\n');
+    }
+    Ok(())
 }
 
 /// A field in quotes where it needs them: Python's `QUOTE_MINIMAL`. A line of one empty field needs them too.
@@ -167,7 +247,7 @@ fn push_quoted(out: &mut Vec<u8>, text: &[u8], delimiter: u8, alone: bool) {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+    use arrow::array::{Float64Array, StringArray};
     use serde_json::json;
     use tiled_plugin_api::{
         author::one_batch,

@@ -22,6 +22,9 @@ use tiled_tabular::{Rows, table_rows};
 /// A row group is written out when it has this many bytes.
 const ROW_GROUP_BYTES: usize = 32 << 20;
 
+/// Tables with dictionaries are in memory as a whole, up to this size.
+const MAX_DICTIONARY_BYTES: usize = 512 << 20;
+
 /// `application/vnd.apache.arrow.file`: the IPC file format, uncompressed, batches as they come.
 pub struct ArrowSerializer;
 
@@ -64,8 +67,14 @@ pub fn write_arrow(rows: &mut Rows, to: impl Write) -> Result<()> {
 }
 
 fn all_in_one(rows: &mut Rows) -> Result<RecordBatch> {
-    let mut batches = Vec::new();
+    let (mut batches, mut bytes) = (Vec::new(), 0);
     while let Some(batch) = rows.next()? {
+        bytes += batch.get_array_memory_size();
+        if bytes > MAX_DICTIONARY_BYTES {
+            let message = "A table of this size with categories is not sent as an Arrow file: ask for partitions, for \
+                           fewer columns, or for Parquet";
+            return Err(Error::new(ErrorKind::TooLarge, message));
+        }
         batches.push(batch);
     }
     concat_batches(&rows.schema, &batches).map_err(Error::from_arrow)

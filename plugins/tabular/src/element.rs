@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Writes one element, given its bytes.
-pub type Element = Box<dyn Fn(&[u8], &mut Vec<u8>) + Send>;
+pub type Element = Box<dyn Fn(&[u8], &mut Vec<u8>) + Send + Sync>;
 
 /// How elements are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,5 @@
-//! What the table plugins share: pandas' reading of numbers and names, numbers and times as Python writes them, cells as JSON and as plain text, NumPy
-//! elements and columns, pandas' metadata, xarray datasets as one table, storage of tables in files.
+//! What the table plugins share: pandas' reading of numbers and names, numbers and times as Python writes them, cells as JSON and as plain text, also by
+//! several threads, NumPy elements and columns, pandas' metadata, xarray datasets as one table, storage of tables in files.
 //!
 //! A library for plugins, no plugin itself: it claims no file type. Only `keep` touches files, those of storages.
 
@@ -14,9 +14,11 @@ pub mod moment;
 pub mod names;
 pub mod number;
 pub mod pandas;
+pub mod pieces;
 pub mod plain;
 pub mod python;
 pub mod rows;
+pub mod runs;
 pub mod store;
 pub mod values;
 pub mod zone;

@@ -15,9 +15,17 @@ pub fn push_f64(out: &mut Vec<u8>, value: f64) {
         out.extend_from_slice(word);
         return;
     }
-    let mut buffer = ryu::Buffer::new();
-    let small = value != 0.0 && value.abs() < 1e-4;
-    push_digits(out, buffer.format_finite(value), small, SCIENTIFIC_FROM_F64);
+    let mut buffer = zmij::Buffer::new();
+    let (text, size) = (buffer.format_finite(value), value.abs());
+    if (1e-4..1e15).contains(&size) && is_plain(text) {
+        return out.extend_from_slice(text.as_bytes());
+    }
+    push_digits(out, text, value != 0.0 && size < 1e-4, SCIENTIFIC_FROM_F64);
+}
+
+/// Whether a float's shortest digits are without an exponent: Python writes those of a common size so, too.
+fn is_plain(text: &str) -> bool {
+    !text.as_bytes().contains(&b'e')
 }
 
 /// `str` of a NumPy float32.
@@ -40,12 +48,21 @@ pub fn push_f16(out: &mut Vec<u8>, value: f32, bits: u16) {
 
 /// A float as JSON: `null` where JSON has no number for it.
 pub fn push_json_f64(out: &mut Vec<u8>, value: f64) {
-    if value.is_finite() { push_f64(out, value) } else { out.extend_from_slice(b"null") }
+    push_json(out, value.is_finite(), value);
 }
 
 /// A float32 as JSON, in its own shortest digits.
 pub fn push_json_f32(out: &mut Vec<u8>, value: f32) {
-    if value.is_finite() { push_f32(out, value) } else { out.extend_from_slice(b"null") }
+    push_json(out, value.is_finite(), value);
+}
+
+/// JSON leaves it to us where an exponent begins.
+fn push_json(out: &mut Vec<u8>, is_finite: bool, value: impl zmij::Float) {
+    if is_finite {
+        out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
+    } else {
+        out.extend_from_slice(b"null");
+    }
 }
 
 /// An integer in decimal.
@@ -81,8 +98,12 @@ fn push_single(out: &mut Vec<u8>, value: f32, scientific_from: i32) {
     }
     // NumPy compares the value itself, and 0.0001 as a float32 is a little below 0.0001.
     let small = value != 0.0 && f64::from(value.abs()) < 1e-4;
-    let mut buffer = ryu::Buffer::new();
-    push_digits(out, buffer.format_finite(value), small, scientific_from);
+    let mut buffer = zmij::Buffer::new();
+    let text = buffer.format_finite(value);
+    if (1e-3..1e3).contains(&value.abs()) && is_plain(text) {
+        return out.extend_from_slice(text.as_bytes());
+    }
+    push_digits(out, text, small, scientific_from);
 }
 
 /// The fewest digits that name this float16 and no other.
@@ -108,7 +129,7 @@ fn f32_to_f16(value: f32) -> u16 {
     sign | code.min(0x7c00) as u16
 }
 
-/// Writes the digits of ryu's text anew, in Python's layout.
+/// Writes the digits of the shortest text anew, in Python's layout.
 fn push_digits(out: &mut Vec<u8>, text: &str, small: bool, scientific_from: i32) {
     let text = match text.strip_prefix('-') {
         Some(rest) => {

@@ -1,10 +1,16 @@
 //! Arrays as nested JSON lists.
 
+use std::ops::Range;
+
 use tiled_plugin_api::{
     author::{Context, EncodeRequest, Error, ErrorKind, Payload, Result, Serializer, Sink, Slabs},
     model::ArrayStructure,
 };
-use tiled_tabular::element::{Element, Style, element};
+use tiled_tabular::{
+    element::{Element, Style, element},
+    pieces::pieces,
+    runs::{Run, run},
+};
 
 /// `application/json` of an array: nested lists, a bare value for a scalar.
 pub struct ArrayJson;
@@ -12,15 +18,38 @@ pub struct ArrayJson;
 /// Text is passed on when there is this much of it.
 pub const PIECE_BYTES: usize = 32 << 10;
 
+/// Elements whose text is made in one go.
+const PIECE_ELEMENTS: usize = 16 << 10;
+
 impl Serializer for ArrayJson {
     fn encode(&self, cx: &Context, request: &EncodeRequest, payload: Payload, sink: &mut Sink) -> Result<()> {
-        let (structure, slabs) = array(request, payload)?;
-        let write = element(&structure.data_type, Style::Json)?;
-        let mut text = Nested::new(&structure.shape, write);
-        for_each_element(cx, &structure, slabs, |item, out| text.push(item, out), sink)?;
-        let mut end = Vec::new();
-        text.finish(&mut end);
-        sink.put(&end)
+        let (structure, mut slabs) = array(request, payload)?;
+        let nested = Nested::new(&structure)?;
+        if let Some(outer) = nested.empty() {
+            let mut out = Vec::new();
+            push_empty(outer, &mut out);
+            return sink.put(&out);
+        }
+        let mut left: u64 = structure.shape.iter().product();
+        let mut at = 0;
+        while let Some(slab) = slabs.next()? {
+            // Elements of no bytes (empty text) still count.
+            let items = slab.bytes.len().checked_div(nested.size).map_or(left, |items| items as u64);
+            left =
+                left.checked_sub(items).ok_or_else(|| Error::internal("more elements than the shape has"))?;
+            let items = usize::try_from(items).map_err(Error::internal)?;
+            let write = |range: Range<usize>, out: &mut Vec<u8>| {
+                let bytes = slab.bytes.get(range.start * nested.size..range.end * nested.size);
+                nested.write(at + range.start as u64, range.len() as u64, bytes.unwrap_or_default(), out);
+                Ok(())
+            };
+            pieces(cx, items, PIECE_ELEMENTS, &write, sink)?;
+            at += items as u64;
+        }
+        if left > 0 {
+            return Err(Error::invalid_data(format!("{left} elements of the array are missing")));
+        }
+        Ok(())
     }
 }
 
@@ -69,47 +98,75 @@ pub fn for_each_element(
     sink.put(&out)
 }
 
-/// Puts brackets and commas between elements that come one by one.
+/// Puts brackets and commas between elements.
 struct Nested {
     shape: Vec<u64>,
-    /// Position of the next element along each axis.
-    at: Vec<u64>,
-    write: Element,
-    empty: bool,
+    /// Bytes of an element.
+    size: usize,
+    run: Run,
+    /// In place of `run` where elements have no bytes.
+    nothing: Option<Element>,
 }
 
 impl Nested {
-    fn new(shape: &[u64], write: Element) -> Self {
-        Nested { at: vec![0; shape.len()], shape: shape.to_vec(), write, empty: true }
+    fn new(structure: &ArrayStructure) -> Result<Self> {
+        let size = usize::try_from(structure.data_type.itemsize()).map_err(Error::internal)?;
+        let nothing = (size == 0).then(|| element(&structure.data_type, Style::Json)).transpose()?;
+        let run = run(&structure.data_type, Style::Json)?;
+        Ok(Nested { shape: structure.shape.clone(), size, run, nothing })
     }
 
-    fn push(&mut self, item: &[u8], out: &mut Vec<u8>) {
-        // Lists open where the positions behind an axis are all zero, and close where they have all come to their end.
-        let opening = self.at.iter().rev().take_while(|position| **position == 0).count();
-        if !self.empty {
-            out.push(b',');
-        }
-        self.empty = false;
-        out.extend(std::iter::repeat_n(b'[', opening));
-        (self.write)(item, out);
-        for (position, length) in self.at.iter_mut().zip(&self.shape).rev() {
-            *position += 1;
-            if *position < *length {
-                break;
+    /// The lengths of the lists around nothing, for an array without elements: `[]`, `[[],[]]`.
+    fn empty(&self) -> Option<&[u64]> {
+        let end = self.shape.iter().position(|length| *length == 0)?;
+        self.shape.get(..end)
+    }
+
+    /// The text of `count` elements from the one of number `from` on.
+    fn write(&self, from: u64, count: u64, bytes: &[u8], out: &mut Vec<u8>) {
+        let Some((inner, outer)) = self.shape.split_last() else { return self.elements(1, bytes, out) };
+        let (mut at, end, mut rest) = (from, from + count, bytes);
+        while at < end {
+            let (row, column) = (at / inner, at % inner);
+            let now = (inner - column).min(end - at);
+            if at > 0 {
+                out.push(b',');
             }
-            *position = 0;
-            out.push(b']');
+            // Lists open where the positions behind an axis are all zero, and close where they have all come to their end.
+            if column == 0 {
+                out.extend(std::iter::repeat_n(b'[', 1 + turning(row, outer)));
+            }
+            let (these, later) = rest.split_at((now as usize * self.size).min(rest.len()));
+            self.elements(now, these, out);
+            (at, rest) = (at + now, later);
+            if column + now == *inner {
+                out.extend(std::iter::repeat_n(b']', 1 + turning(row + 1, outer)));
+            }
         }
     }
 
-    /// What an array without elements looks like: `[]`, `[[],[]]`.
-    fn finish(&self, out: &mut Vec<u8>) {
-        if !self.empty || !self.shape.contains(&0) {
-            return;
+    fn elements(&self, count: u64, bytes: &[u8], out: &mut Vec<u8>) {
+        let Some(nothing) = &self.nothing else { return (self.run)(bytes, b',', out) };
+        for place in 0..count {
+            if place > 0 {
+                out.push(b',');
+            }
+            nothing(&[], out);
         }
-        let outer: Vec<u64> = self.shape.iter().copied().take_while(|length| *length > 0).collect();
-        push_empty(&outer, out);
     }
+}
+
+/// How many axes, from the last one on, are at their start in this row, counted over all of them.
+fn turning(mut row: u64, axes: &[u64]) -> usize {
+    let mut count = 0;
+    for length in axes.iter().rev() {
+        if row % length != 0 {
+            break;
+        }
+        row /= length;
+        count += 1;
+    }
+    count
 }
 
 fn push_empty(outer: &[u64], out: &mut Vec<u8>) {
@@ -169,6 +226,22 @@ mod tests {
         assert_eq!(text("|u1", &[0], vec![]), "[]");
         assert_eq!(text("|u1", &[2, 0], vec![]), "[[],[]]");
         assert_eq!(text("|u1", &[0, 3], vec![]), "[]");
+    }
+
+    #[test]
+    fn pieces_fit_together_wherever_they_are_cut() {
+        let data_type = DataType::from_numpy_str("|u1").unwrap();
+        let structure = ArrayStructure::single_chunk(data_type, vec![2, 1, 3, 2]);
+        let nested = Nested::new(&structure).unwrap();
+        let bytes: Vec<u8> = (0..12).collect();
+        for length in 1..=12 {
+            let mut out = Vec::new();
+            for (number, part) in bytes.chunks(length).enumerate() {
+                nested.write((number * length) as u64, part.len() as u64, part, &mut out);
+            }
+            let text = String::from_utf8(out).unwrap();
+            assert_eq!(text, "[[[[0,1],[2,3],[4,5]]],[[[6,7],[8,9],[10,11]]]]", "{length}");
+        }
     }
 
     #[test]

@@ -28,7 +28,9 @@ export_plugin! {
             aliases: { "json": "application/json" }
         },
         TableJsonSequence => {
-            families: ["table"], media_types: ["application/json-seq"], aliases: { "json-seq": "application/json-seq" }
+            families: ["table", "sparse", "xarray_dataset"],
+            media_types: ["application/json-seq"],
+            aliases: { "json-seq": "application/json-seq" }
         },
         ContainerJson => {
             families: ["container"], media_types: ["application/json"], aliases: { "json": "application/json" }
