@@ -1,6 +1,8 @@
-//! Values to grey levels: single precision, the 1st percentile black, the 99th white, as NumPy counts them.
+//! Values to grey levels: single precision, percentiles as NumPy counts them, of finite values only.
 
 use tiled_plugin_api::prelude::{DataType, Endianness, Kind};
+
+use crate::view::{Bound, Curve, View};
 
 /// Whether values of this type have grey levels.
 pub fn has_levels(dtype: &DataType) -> bool {
@@ -8,7 +10,7 @@ pub fn has_levels(dtype: &DataType) -> bool {
 }
 
 /// A grey level for each value; `None` for types that have none and for no values at all.
-pub fn levels(bytes: &[u8], dtype: &DataType) -> Option<Vec<u8>> {
+pub fn levels(bytes: &[u8], dtype: &DataType, view: &View) -> Option<Vec<u8>> {
     let size = usize::try_from(dtype.itemsize()).ok().filter(|size| *size > 0)?;
     let read = reader(dtype)?;
     if bytes.len() < size {
@@ -16,16 +18,19 @@ pub fn levels(bytes: &[u8], dtype: &DataType) -> Option<Vec<u8>> {
     }
     match (dtype.kind(), size) {
         (Kind::Bool | Kind::Uint | Kind::Int, 1) => {
-            Some(by_table(bytes.iter().map(|b| usize::from(*b)), 256, |i| read(&[i as u8])))
+            Some(by_table(bytes.iter().map(|b| usize::from(*b)), 256, |i| read(&[i as u8]), view))
         }
         (Kind::Uint | Kind::Int, 2) => {
             let pairs = bytes.as_chunks::<2>().0.iter().map(|b| usize::from(u16::from_ne_bytes(*b)));
-            Some(by_table(pairs, 1 << 16, |i| read(&(i as u16).to_ne_bytes())))
+            Some(by_table(pairs, 1 << 16, |i| read(&(i as u16).to_ne_bytes()), view))
         }
         _ => {
             let values: Vec<f32> = bytes.chunks_exact(size).map(read).collect();
-            let scale = Scale::of_values(&values);
-            Some(values.iter().map(|value| scale.level(*value)).collect())
+            let scale = Scale::of_values(&values, view);
+            Some(match scale.curve {
+                Curve::Linear => values.iter().map(|value| scale.linear(*value)).collect(),
+                _ => values.iter().map(|value| scale.level(*value)).collect(),
+            })
         }
     }
 }
@@ -97,6 +102,7 @@ fn by_table(
     places: impl Iterator<Item = usize> + Clone,
     kinds: usize,
     read: impl Fn(usize) -> f32,
+    view: &View,
 ) -> Vec<u8> {
     let mut counts = vec![0usize; kinds];
     places.clone().for_each(|place| counts[place] += 1);
@@ -105,6 +111,7 @@ fn by_table(
         .enumerate()
         .filter(|(_, count)| **count > 0)
         .map(|(i, count)| (read(i), *count))
+        .filter(|(value, _)| value.is_finite())
         .collect();
     found.sort_by(|a, b| a.0.total_cmp(&b.0));
     let total = found.iter().map(|(_, count)| count).sum();
@@ -116,7 +123,7 @@ fn by_table(
         });
         at.map_or(f32::NAN, |(value, _)| *value)
     };
-    let scale = Scale::new(total, nth);
+    let scale = Scale::new(total, nth, view);
     let table: Vec<u8> = (0..kinds).map(|i| scale.level(read(i))).collect();
     places.map(|place| table[place]).collect()
 }
@@ -125,22 +132,27 @@ fn by_table(
 struct Scale {
     low: f32,
     span: f32,
+    curve: Curve,
 }
 
+/// How steep the logarithm is: that of astropy's stretch.
+const LOG_STEEPNESS: f32 = 1000.0;
+
 impl Scale {
-    fn new(total: usize, mut nth: impl FnMut(usize) -> f32) -> Self {
-        let low = percentile(total, 0.01, &mut nth);
-        let high = percentile(total, 0.99, &mut nth);
-        Scale { low, span: high - low }
+    fn new(total: usize, mut nth: impl FnMut(usize) -> f32, view: &View) -> Self {
+        let mut value = |bound: Bound| match bound {
+            Bound::Percentile(percent) => percentile(total, percent / 100.0, &mut nth),
+            Bound::Value(value) => value as f32,
+        };
+        let (low, high) = (value(view.low), value(view.high));
+        Scale { low, span: high - low, curve: view.curve }
     }
 
-    fn of_values(values: &[f32]) -> Self {
-        if values.iter().any(|value| value.is_nan()) {
-            return Scale { low: f32::NAN, span: f32::NAN };
-        }
+    fn of_values(values: &[f32], view: &View) -> Self {
         // Sorting in part: count by the upper half of the bits, then look into one class only.
         let mut counts = vec![0usize; 1 << 16];
-        values.iter().for_each(|value| counts[usize::from(class(*value))] += 1);
+        let finite = || values.iter().copied().filter(|value| value.is_finite());
+        finite().for_each(|value| counts[usize::from(class(value))] += 1);
         let mut kept: (Option<u16>, Vec<f32>) = (None, vec![]);
         let nth = |n: usize| {
             let (mut before, mut of) = (0, 0);
@@ -152,22 +164,43 @@ impl Scale {
                 before += count;
             }
             if kept.0 != Some(of) {
-                kept = (Some(of), values.iter().copied().filter(|value| class(*value) == of).collect());
+                kept = (Some(of), finite().filter(|value| class(*value) == of).collect());
+            }
+            if kept.1.is_empty() {
+                return f32::NAN;
             }
             let at = n.saturating_sub(before).min(kept.1.len().saturating_sub(1));
             *kept.1.select_nth_unstable_by(at, f32::total_cmp).1
         };
-        Scale::new(values.len(), nth)
+        Scale::new(counts.iter().sum(), nth, view)
     }
 
-    /// NaN, as of 0 / 0 where all values are alike, is black.
-    #[inline]
     fn level(&self, value: f32) -> u8 {
-        #[allow(clippy::manual_clamp)] // `clamp` would keep NaN
-        let part = ((value - self.low) / self.span).max(0.0).min(1.0);
-        // Adding 2^23 leaves the nearest whole number, ties to even, in the lowest bits.
-        (part * 255.0 + 8_388_608.0).to_bits() as u8
+        let part = self.part(value);
+        grey(match self.curve {
+            Curve::Linear => part,
+            Curve::Log => (part * LOG_STEEPNESS).ln_1p() / LOG_STEEPNESS.ln_1p(),
+            Curve::Sqrt => part.sqrt(),
+        })
     }
+
+    #[inline]
+    fn linear(&self, value: f32) -> u8 {
+        grey(self.part(value))
+    }
+
+    /// From 0 to 1. NaN, as of 0 / 0 where all values are alike, is black.
+    #[inline]
+    #[allow(clippy::manual_clamp)] // `clamp` would keep NaN
+    fn part(&self, value: f32) -> f32 {
+        ((value - self.low) / self.span).max(0.0).min(1.0)
+    }
+}
+
+#[inline]
+fn grey(part: f32) -> u8 {
+    // Adding 2^23 leaves the nearest whole number, ties to even, in the lowest bits.
+    (part * 255.0 + 8_388_608.0).to_bits() as u8
 }
 
 /// The upper half of the bits of a number, so that classes are in the order of their numbers.
@@ -193,21 +226,46 @@ fn percentile(total: usize, q: f64, nth: &mut impl FnMut(usize) -> f32) -> f32 {
 mod tests {
     use super::*;
 
+    fn bytes_of(values: &[f32]) -> Vec<u8> {
+        values.iter().flat_map(|v| v.to_le_bytes()).collect()
+    }
+
     #[test]
     fn counted_and_sorted_values_get_the_same_levels() {
         let values: Vec<u16> = (0..5000u32).map(|i| (i * i % 7919) as u16).collect();
         let narrow: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
         let wide: Vec<u8> = values.iter().flat_map(|v| f32::from(*v).to_le_bytes()).collect();
-        let counted = levels(&narrow, &DataType::native(Kind::Uint, 2));
-        assert_eq!(counted, levels(&wide, &DataType::native(Kind::Float, 4)));
+        let view = View::default();
+        let counted = levels(&narrow, &DataType::native(Kind::Uint, 2), &view);
+        assert_eq!(counted, levels(&wide, &DataType::native(Kind::Float, 4), &view));
         assert!(counted.is_some_and(|levels| levels.contains(&0) && levels.contains(&255)));
     }
 
     #[test]
     fn values_without_contrast_are_black() {
-        assert_eq!(levels(&[7; 12], &DataType::native(Kind::Uint, 1)), Some(vec![0; 12]));
-        let with_nan: Vec<u8> = [1f32, f32::NAN, 3.0].iter().flat_map(|v| v.to_le_bytes()).collect();
-        assert_eq!(levels(&with_nan, &DataType::native(Kind::Float, 4)), Some(vec![0; 3]));
+        let view = View::default();
+        assert_eq!(levels(&[7; 12], &DataType::native(Kind::Uint, 1), &view), Some(vec![0; 12]));
+        let none = bytes_of(&[f32::NAN, f32::INFINITY]);
+        assert_eq!(levels(&none, &DataType::native(Kind::Float, 4), &view), Some(vec![0; 2]));
+    }
+
+    #[test]
+    fn what_is_no_number_does_not_take_the_others_contrast() {
+        let view = View { low: Bound::Percentile(0.0), high: Bound::Percentile(100.0), ..View::default() };
+        let values = bytes_of(&[1.0, f32::NAN, 3.0, 2.0, f32::INFINITY, f32::NEG_INFINITY]);
+        let found = levels(&values, &DataType::native(Kind::Float, 4), &view);
+        assert_eq!(found, Some(vec![0, 0, 255, 128, 255, 0]));
+    }
+
+    #[test]
+    fn bounds_and_curves_are_what_was_asked_for() {
+        let view =
+            |curve| View { low: Bound::Value(0.0), high: Bound::Value(100.0), curve, ..View::default() };
+        let values = bytes_of(&[-5.0, 0.0, 1.0, 25.0, 100.0, 200.0]);
+        let found = |curve| levels(&values, &DataType::native(Kind::Float, 4), &view(curve)).unwrap();
+        assert_eq!(found(Curve::Linear), [0, 0, 3, 64, 255, 255]);
+        assert_eq!(found(Curve::Sqrt), [0, 0, 26, 128, 255, 255]);
+        assert_eq!(found(Curve::Log), [0, 0, 89, 204, 255, 255]);
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod png_serializer;
 mod pnm;
 mod reader;
 mod tga;
+mod view;
 
 pub use picture::Format;
 pub use png_serializer::PngSerializer;

@@ -1,11 +1,12 @@
-//! Arrays as PNG, as Tiled shows them: values between the 1st and the 99th percentile become grey levels 0 to 255.
+//! Arrays as PNG, as Tiled shows them: values between the 1st and the 99th percentile become grey levels 0 to 255, or what
+//! [`View`] says.
 
 use png::{BitDepth, ColorType, Compression, Encoder};
 use tiled_plugin_api::prelude::{
     ArrayStructure, Context, DataType, EncodeRequest, Error, ErrorKind, Payload, Result, Serializer, Sink,
 };
 
-use crate::levels;
+use crate::{levels, view::View};
 
 /// Writes `image/png`.
 #[derive(Default)]
@@ -52,6 +53,15 @@ fn layout(structure: &ArrayStructure, media_type: &str) -> Result<(u32, u32, Col
     }
 }
 
+/// Pictures of more samples are filtered in one way only.
+const LARGE_PIXELS: usize = 1 << 18;
+/// Bytes of values that a picture may be made of.
+const MAX_BYTES: u64 = 256 << 20;
+
+fn colored(levels: &[u8], colors: &[[u8; 3]]) -> Vec<u8> {
+    levels.iter().flat_map(|level| colors.get(usize::from(*level)).copied().unwrap_or_default()).collect()
+}
+
 impl Serializer for PngSerializer {
     fn encode(&self, cx: &Context, request: &EncodeRequest, payload: Payload, sink: &mut Sink) -> Result<()> {
         let structure: ArrayStructure = request.structure()?;
@@ -67,13 +77,31 @@ impl Serializer for PngSerializer {
             };
             return Err(unfit(&structure.shape, &name));
         }
+        let view = View::of(request)?;
+        if view.colors.is_some() && color != ColorType::Grayscale {
+            let message =
+                "A picture of colours takes no colour map: leave out colors=, or slice one of its channels";
+            return Err(Error::new(ErrorKind::InvalidArgument, message));
+        }
+        if structure.nbytes().is_none_or(|bytes| bytes > MAX_BYTES) {
+            let message = format!("A picture is made in memory, of at most {MAX_BYTES} bytes: slice it");
+            return Err(Error::new(ErrorKind::TooLarge, message));
+        }
         let values = slabs.read_all()?;
         cx.check()?;
-        let pixels = levels::levels(&values, dtype).ok_or_else(|| unfit(&structure.shape, "float32"))?;
+        let pixels =
+            levels::levels(&values, dtype, &view).ok_or_else(|| unfit(&structure.shape, "float32"))?;
+        drop(values);
+        let (pixels, color) = match &view.colors {
+            Some(colors) => (colored(&pixels, colors), ColorType::Rgb),
+            None => (pixels, color),
+        };
         let mut encoder = Encoder::new(&mut *sink, width, height);
         encoder.set_color(color);
         encoder.set_depth(BitDepth::Eight);
-        encoder.set_compression(Compression::Fast);
+        // Trying all filters on each row takes longer than all the rest.
+        let is_large = pixels.len() > LARGE_PIXELS;
+        encoder.set_compression(if is_large { Compression::Fastest } else { Compression::Fast });
         let mut writer = encoder.write_header().map_err(Error::internal)?;
         writer.write_image_data(&pixels).map_err(Error::internal)?;
         writer.finish().map_err(Error::internal)
