@@ -1,12 +1,16 @@
 //! Tables as `.xlsx`, laid out as pandas' `to_excel` without its index.
 
+use std::io::{Read, Seek};
+
 use arrow::{
     array::{Array, AsArray},
     compute::cast,
     datatypes::{DataType, Float64Type},
 };
 use rust_xlsxwriter::{Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError};
-use tiled_plugin_api::author::{Context, EncodeRequest, Error, ErrorKind, Payload, Result, Serializer, Sink};
+use tiled_plugin_api::author::{
+    Context, EncodeRequest, Error, ErrorKind, OwnedBuffer, Payload, Result, Serializer, Sink,
+};
 use tiled_tabular::{
     json::counts,
     moment::{Base, NAT},
@@ -20,6 +24,8 @@ pub struct XlsxSerializer;
 /// What a sheet can hold.
 const MAX_ROWS: usize = 1_048_576;
 const MAX_COLUMNS: usize = 16_384;
+/// Passed on at once.
+const PIECE_BYTES: usize = 256 << 10;
 /// The number of the day 1970-01-01 in Excel.
 const EPOCH_DAY: f64 = 25_569.0;
 const DAY_S: f64 = 86_400.0;
@@ -62,7 +68,26 @@ impl Serializer for XlsxSerializer {
             }
             written += batch.num_rows();
         }
-        sink.put(&workbook.save_to_buffer().map_err(unfit)?)
+        pass_on(&mut workbook, sink)
+    }
+}
+
+/// The workbook by way of an unnamed file: it is a ZIP archive whose parts are known last.
+fn pass_on(workbook: &mut Workbook, sink: &mut Sink) -> Result<()> {
+    let mut file = tempfile::tempfile().map_err(Error::internal)?;
+    workbook.save_to_writer(&mut file).map_err(unfit)?;
+    file.rewind().map_err(Error::internal)?;
+    loop {
+        let mut piece = Vec::with_capacity(PIECE_BYTES);
+        if Read::by_ref(&mut file)
+            .take(PIECE_BYTES as u64)
+            .read_to_end(&mut piece)
+            .map_err(Error::internal)?
+            == 0
+        {
+            return Ok(());
+        }
+        sink.put_owned(OwnedBuffer::from_vec(piece))?;
     }
 }
 
