@@ -5,7 +5,11 @@ mod filters;
 mod hdf5;
 mod netcdf;
 
-pub use self::{export::Hdf5Serializer, hdf5::Hdf5Reader, netcdf::NetcdfReader};
+pub use self::{
+    export::{Hdf5Serializer, NetcdfSerializer},
+    hdf5::Hdf5Reader,
+    netcdf::NetcdfReader,
+};
 
 tiled_plugin_api::export_plugin! {
     name: "hdf5",
@@ -24,6 +28,11 @@ tiled_plugin_api::export_plugin! {
             families: ["container", "array", "table", "sparse", "xarray_dataset"],
             media_types: ["application/x-hdf5"],
             aliases: { "h5": "application/x-hdf5", "hdf5": "application/x-hdf5" },
+        },
+        NetcdfSerializer => {
+            families: ["container", "array", "table", "sparse", "xarray_dataset"],
+            media_types: ["application/x-netcdf", "application/netcdf"],
+            aliases: { "nc": "application/x-netcdf", "nc4": "application/x-netcdf" },
         },
     ],
 }

@@ -21,6 +21,13 @@ pub(crate) fn superblock(root: u64, end: u64) -> Vec<u8> {
     bytes
 }
 
+/// The type of lists of references to objects.
+pub(crate) fn reference_list() -> Vec<u8> {
+    let mut bytes = vec![0x19, 0, 0, 0, 16, 0, 0, 0];
+    bytes.extend([0x17, 0, 0, 0, 8, 0, 0, 0]);
+    bytes
+}
+
 /// One message of an object header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Message {
@@ -56,10 +63,11 @@ impl Message {
         Message::new(0x05, vec![3, 0x0a])
     }
 
-    /// `size` bytes of elements at `address`.
-    pub(crate) fn contiguous(address: u64, size: u64) -> Self {
+    /// `size` bytes of elements at `address`; at none where there are none.
+    pub(crate) fn contiguous(address: Option<u64>, size: u64) -> Self {
         let mut body = vec![3, 1];
-        body.extend(if size == 0 { UNDEFINED } else { address }.to_le_bytes());
+        let address = address.filter(|_| size > 0);
+        body.extend(address.unwrap_or(UNDEFINED).to_le_bytes());
         body.extend(size.to_le_bytes());
         Message::new(0x08, body)
     }
@@ -73,6 +81,7 @@ impl Message {
 
     /// A child of a group.
     pub(crate) fn link(name: &str, address: u64) -> Self {
+        let name = &name.replace('\0', "\u{fffd}");
         // UTF-8, the length of the name in four bytes.
         let mut body = vec![1, 0x12, 1];
         body.extend(u32::try_from(name.len()).unwrap_or(u32::MAX).to_le_bytes());
@@ -84,8 +93,10 @@ impl Message {
     /// An attribute.
     ///
     /// # Errors
-    /// `NotAcceptable` when it is longer than an object header takes.
+    /// `NotAcceptable` when it is longer than an object header takes (64 kB).
     pub(crate) fn attribute(name: &str, data_type: &[u8], space: &Message, value: &[u8]) -> Result<Self> {
+        // HDF5 ends names at a zero.
+        let name = &name.replace('\0', "\u{fffd}");
         let mut body = vec![3, 0];
         for length in [name.len() + 1, data_type.len(), space.body.len()] {
             body.extend(u16::try_from(length).unwrap_or(u16::MAX).to_le_bytes());
@@ -97,7 +108,7 @@ impl Message {
         body.extend(&space.body);
         body.extend(value);
         let message = Message::new(0x0c, body);
-        if message.body.len() > usize::from(u16::MAX) || name.contains('\0') {
+        if message.body.len() > usize::from(u16::MAX) {
             let text = format!("the metadata {name:?} do not fit into an attribute of HDF5 (64 kB)");
             return Err(Error::new(ErrorKind::NotAcceptable, text));
         }
@@ -118,76 +129,6 @@ pub(crate) fn object_header(messages: &[Message]) -> Vec<u8> {
     }
     bytes.extend(lookup3(&bytes).to_le_bytes());
     bytes
-}
-
-/// Texts of variable length on their way into global heaps.
-#[derive(Debug, Default)]
-pub(crate) struct Heaps {
-    /// Where the first one will be.
-    start: u64,
-    /// Those that are full.
-    done: Vec<u8>,
-    /// Objects of the last one.
-    open: Vec<u8>,
-    objects: u16,
-}
-
-/// A heap is closed when it has this many bytes.
-const HEAP_BYTES: usize = 64 << 10;
-/// libhdf5 makes no smaller ones.
-const MIN_HEAP_BYTES: usize = 4096;
-const HEAP_HEAD_BYTES: usize = 16;
-
-impl Heaps {
-    /// Heaps that will lie from `start` on.
-    pub(crate) fn at(start: u64) -> Self {
-        Heaps { start, ..Heaps::default() }
-    }
-
-    /// Keeps a text and gives the 16 bytes that stand for it.
-    pub(crate) fn put(&mut self, text: &[u8]) -> [u8; 16] {
-        let mut place = [0; 16];
-        if text.is_empty() {
-            return place;
-        }
-        if self.open.len() > HEAP_BYTES || self.objects == u16::MAX {
-            self.close();
-        }
-        self.objects += 1;
-        let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
-        let heap = self.start + self.done.len() as u64;
-        place[..4].copy_from_slice(&length.to_le_bytes());
-        place[4..12].copy_from_slice(&heap.to_le_bytes());
-        place[12..].copy_from_slice(&u32::from(self.objects).to_le_bytes());
-        self.open.extend(self.objects.to_le_bytes());
-        self.open.extend([1, 0, 0, 0, 0, 0]);
-        self.open.extend((text.len() as u64).to_le_bytes());
-        self.open.extend(text);
-        self.open.resize(self.open.len().next_multiple_of(8), 0);
-        place
-    }
-
-    fn close(&mut self) {
-        if self.objects == 0 {
-            return;
-        }
-        let used = HEAP_HEAD_BYTES + self.open.len();
-        // What is left over is an object of its own, of at least its head.
-        let size = (used + HEAP_HEAD_BYTES).max(MIN_HEAP_BYTES);
-        self.done.extend(b"GCOL\x01\0\0\0");
-        self.done.extend((size as u64).to_le_bytes());
-        self.done.append(&mut self.open);
-        self.done.extend([0; 8]);
-        self.done.extend(((size - used) as u64).to_le_bytes());
-        self.done.resize(self.done.len() + size - used - HEAP_HEAD_BYTES, 0);
-        self.objects = 0;
-    }
-
-    /// The bytes of all heaps.
-    pub(crate) fn finish(mut self) -> Vec<u8> {
-        self.close();
-        self.done
-    }
 }
 
 /// Bob Jenkins' lookup3 (`hashlittle`), the checksum of HDF5's metadata.

@@ -2,15 +2,6 @@
 
 use tiled_plugin_api::prelude::*;
 
-/// How the bytes of an element are written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Encoded {
-    /// The type in HDF5's encoding.
-    pub(crate) bytes: Vec<u8>,
-    /// Whether elements are UCS-4 text that must become UTF-8 of the same number of bytes.
-    pub(crate) is_unicode: bool,
-}
-
 fn head(version: u8, class: u8, bits: [u8; 3], size: u64) -> Vec<u8> {
     let mut bytes = vec![version << 4 | class];
     bytes.extend(bits);
@@ -22,12 +13,7 @@ fn head(version: u8, class: u8, bits: [u8; 3], size: u64) -> Vec<u8> {
 ///
 /// # Errors
 /// `NotAcceptable` for objects and sizes that HDF5 has no type for.
-pub(crate) fn encode(data_type: &DataType) -> Result<Encoded> {
-    let is_unicode = data_type.kind() == Kind::Unicode;
-    Ok(Encoded { bytes: type_bytes(data_type)?, is_unicode })
-}
-
-fn type_bytes(data_type: &DataType) -> Result<Vec<u8>> {
+pub(crate) fn encode(data_type: &DataType) -> Result<Vec<u8>> {
     let (kind, size) = match data_type {
         DataType::Struct { itemsize, fields } => return record(*itemsize, fields),
         DataType::Builtin { kind, itemsize, .. } => (*kind, *itemsize),
@@ -51,7 +37,7 @@ fn type_bytes(data_type: &DataType) -> Result<Vec<u8>> {
     }
 }
 
-fn refused(what: &str) -> Error {
+pub(crate) fn refused(what: &str) -> Error {
     Error::new(
         ErrorKind::NotAcceptable,
         format!("{what} have no form in HDF5: choose another format or other nodes"),
@@ -97,6 +83,11 @@ pub(crate) fn boolean() -> Vec<u8> {
     bytes
 }
 
+/// Text of this many bytes, ended by a zero.
+pub(crate) fn fixed_text(size: u64) -> Vec<u8> {
+    head(1, 3, [0, 0, 0], size.max(1))
+}
+
 /// UTF-8 text of variable length.
 pub(crate) fn text() -> Vec<u8> {
     let mut bytes = head(1, 9, [1, 1, 0], 16);
@@ -121,9 +112,6 @@ fn record(size: u64, fields: &[Field]) -> Result<Vec<u8>> {
     let wide = (1..4).find(|n| size >> (8 * n) == 0).unwrap_or(4);
     let mut offset = 0_u64;
     for field in fields {
-        if field.dtype.kind() == Kind::Unicode {
-            return Err(refused("records with Unicode fields"));
-        }
         bytes.extend(field.name.as_bytes());
         bytes.push(0);
         bytes.extend(offset.to_le_bytes().iter().take(wide));
@@ -134,7 +122,7 @@ fn record(size: u64, fields: &[Field]) -> Result<Vec<u8>> {
 }
 
 fn field_type(field: &Field) -> Result<Vec<u8>> {
-    let base = type_bytes(&field.dtype)?;
+    let base = encode(&field.dtype)?;
     let Some(shape) = field.shape.as_ref().filter(|s| !s.is_empty()) else { return Ok(base) };
     let mut bytes = head(3, 10, [0; 3], field.nbytes());
     bytes.push(u8::try_from(shape.len()).unwrap_or(u8::MAX));
@@ -143,22 +131,4 @@ fn field_type(field: &Field) -> Result<Vec<u8>> {
     }
     bytes.extend(base);
     Ok(bytes)
-}
-
-/// UCS-4 texts to UTF-8, each in the bytes it had.
-pub(crate) fn to_utf8(data_type: &DataType, values: &[u8]) -> Vec<u8> {
-    let width = usize::try_from(data_type.itemsize()).unwrap_or(0).max(4);
-    let big = data_type.endianness() == Endianness::Big;
-    let mut out = Vec::with_capacity(values.len());
-    for (i, text) in values.chunks_exact(width).enumerate() {
-        let letters = text.chunks_exact(4).map(|unit| {
-            let unit = <[u8; 4]>::try_from(unit).unwrap_or_default();
-            let unit = if big { u32::from_be_bytes(unit) } else { u32::from_le_bytes(unit) };
-            char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER)
-        });
-        let text: String = letters.collect();
-        out.extend(text.trim_end_matches('\0').as_bytes());
-        out.resize((i + 1) * width, 0);
-    }
-    out
 }
