@@ -25,6 +25,9 @@ use crate::{
     write::{SpecRules, Writers},
 };
 
+/// A column of a table that is read as an array is in memory as a whole.
+const MAX_COLUMN_BYTES: u64 = 300_000_000;
+
 /// A server that is ready to listen.
 pub struct Booted {
     /// All routes.
@@ -70,7 +73,7 @@ pub fn boot(config: &Config, plugins: &PluginsConfig) -> Result<Booted, BootErro
     }
     let limits = TreeLimits {
         open_adapters: config.limits.open_adapters,
-        max_column_bytes: config.response_bytesize_limit,
+        max_column_bytes: config.response_bytesize_limit.min(MAX_COLUMN_BYTES),
         exact_count_limit: count_limit(config),
     };
     let tree = Arc::new(Tree::new(mounts, plugins, &limits));

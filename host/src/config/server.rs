@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 
 use super::{ConfigError, PluginsConfig};
 
-/// Responses of more bytes are refused, as Tiled does by default.
-const RESPONSE_BYTESIZE_LIMIT: u64 = 300_000_000;
+/// None: answers of any size go out piece by piece, so that their size is no matter of memory.
+const RESPONSE_BYTESIZE_LIMIT: u64 = u64::MAX;
 const EXACT_COUNT_LIMIT: i64 = 100;
 const MEMORY_MB: u64 = 1024;
 
@@ -19,7 +19,7 @@ const MEMORY_MB: u64 = 1024;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Bytes of values that one answer may carry, before encoding.
+    /// Bytes of values that one answer may carry, before encoding; without it any number.
     pub response_bytesize_limit: u64,
     /// Listings of more entries may be counted roughly; below 0: none.
     pub exact_count_limit: i64,

@@ -14,7 +14,7 @@ use super::{
     buffer::Buffer,
     etag_of,
     negotiate::choose,
-    slabs::{OneSlab, Part, PartStream, parts, read_part, whole},
+    slabs::{OneSlab, Part, PartStream, cut_parts, parts, read_part, whole},
     too_large,
 };
 use crate::tree::{Column, Node, Opened, Place, TreeResult};
@@ -48,7 +48,7 @@ impl Readers {
                 Values::Adapter(opened, inner)
             }
         };
-        let etag = tag(node, &values, plan, &format);
+        let etag = tag(node, &values, plan, &reading.wanted.with_options(format.media_type()));
         if etag.is_some() && etag.as_deref() == reading.if_none_match {
             return Ok(Reply::NotModified { etag: etag.unwrap_or_default() });
         }
@@ -56,7 +56,7 @@ impl Readers {
             Format::Raw(media_type) => self.raw(reading, node, plan, values, etag, media_type).await,
             Format::Encoded(media_type, serializer) => {
                 let request = EncodeRequest {
-                    media_type: media_type.clone(),
+                    media_type: reading.wanted.with_options(&media_type),
                     structure_family: StructureFamily::Array,
                     structure: serde_json::to_value(&plan.structure).map_err(Error::internal)?,
                     metadata: node.metadata_value(),
@@ -64,8 +64,8 @@ impl Readers {
                     key: node.key().to_owned(),
                     fields: None,
                 };
-                let slabs = self.slabs(reading, node, plan, values)?;
-                let taken = self.budget.take(plan.nbytes.min(self.whole_bytes)).await?;
+                let (slabs, most) = self.slabs(reading, node, plan, values)?;
+                let taken = self.budget.take(most).await?;
                 let body =
                     self.encode(reading.cx, serializer, request, || Ok(Payload::Array(slabs)), taken).await?;
                 Ok(self.finish(reading, etag, media_type, body))
@@ -88,7 +88,7 @@ impl Readers {
             let bytes = read_values(reading.cx, values, whole(plan)).await?;
             return Ok(self.finish(reading, etag, media_type, Body::Whole(taken.hold(bytes))));
         }
-        let parts = parts(plan, &node.structure::<ArrayStructure>()?.chunks);
+        let parts = cut_parts(plan, &node.structure::<ArrayStructure>()?.chunks);
         // One part waits while one is sent.
         let (sender, receiver) = mpsc::channel(1);
         let (budget, cx) = (self.budget.clone(), reading.cx.clone());
@@ -108,14 +108,14 @@ impl Readers {
         Ok(Reply::Data { etag, media_type, length: Some(plan.nbytes), body: Body::Stream(receiver) })
     }
 
-    /// The values for a serializer, read on its thread.
+    /// The values for a serializer, read on its thread, and how many bytes of them are in memory at a time.
     fn slabs(
         &self,
         reading: &Reading<'_>,
         node: &Node,
         plan: &ArrayPlan,
         values: Values,
-    ) -> TreeResult<Slabs> {
+    ) -> TreeResult<(Slabs, u64)> {
         Ok(match values {
             Values::Adapter(opened, inner) => {
                 let parts = if plan.nbytes <= self.whole_bytes {
@@ -123,12 +123,17 @@ impl Readers {
                 } else {
                     parts(plan, &node.structure::<ArrayStructure>()?.chunks)
                 };
-                Slabs::new(PartStream::new(reading.cx.clone(), opened.adapter().clone(), inner, parts))
+                let most = parts.iter().map(|part| part.nbytes).max().unwrap_or(0);
+                let most = most.max(plan.nbytes.min(self.whole_bytes));
+                (
+                    Slabs::new(PartStream::new(reading.cx.clone(), opened.adapter().clone(), inner, parts)),
+                    most,
+                )
             }
             Values::Column(column) => {
                 let part = whole(plan);
                 let bytes = OwnedBuffer::from_vec(of_column(&column, &part.slice));
-                Slabs::new(OneSlab(Some(Slab { rows: part.rows, bytes })))
+                (Slabs::new(OneSlab(Some(Slab { rows: part.rows, bytes }))), plan.nbytes)
             }
         })
     }
@@ -177,12 +182,11 @@ pub(super) fn of_column(column: &Column, slice: &[SliceDim]) -> Vec<u8> {
 }
 
 /// Known without reading where the files' times tell of every change; a directory's do not.
-fn tag(node: &Node, values: &Values, plan: &ArrayPlan, format: &Format) -> Option<String> {
+fn tag(node: &Node, values: &Values, plan: &ArrayPlan, media_type: &str) -> Option<String> {
     let version = match values {
         Values::Adapter(opened, _) if opened.version_tells_all => opened.version,
         _ => return None,
     };
-    let digest =
-        Digest::default().with(&version).with(&node.path).with(&plan.slice).with(format.media_type());
+    let digest = Digest::default().with(&version).with(&node.path).with(&plan.slice).with(&media_type);
     Some(digest.with(&plan.structure.shape).etag())
 }

@@ -20,15 +20,16 @@ impl Readers {
         let Format::Encoded(media_type, serializer) = format else {
             return Err(Error::internal("an awkward array has no raw form").into());
         };
+        let encoded_as = reading.wanted.with_options(&media_type);
         let (opened, inner) = self.tree.adapter_of(reading.cx, node).await?;
         let etag = opened.version_tells_all.then(|| {
-            Digest::default().with(&opened.version).with(&node.path).with(&media_type).with(&form_keys).etag()
+            Digest::default().with(&opened.version).with(&node.path).with(&encoded_as).with(&form_keys).etag()
         });
         if etag.is_some() && etag.as_deref() == reading.if_none_match {
             return Ok(Reply::NotModified { etag: etag.unwrap_or_default() });
         }
         let request = EncodeRequest {
-            media_type: media_type.clone(),
+            media_type: encoded_as,
             structure_family: node.family,
             structure: node.structure.clone(),
             metadata: node.metadata_value(),

@@ -39,7 +39,7 @@ impl Readers {
             return Err(Error::internal("a container has no raw form").into());
         };
         let request = EncodeRequest {
-            media_type: media_type.clone(),
+            media_type: reading.wanted.with_options(&media_type),
             structure_family: StructureFamily::Container,
             structure: Value::Null,
             metadata: node.metadata_value(),

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tiled_plugin_api::author::{ByteSink, Context, EncodeRequest, Error, ErrorKind, Payload, Result, Sink};
+use tiled_plugin_api::author::{
+    ByteSink, Context, EncodeRequest, Error, ErrorKind, OwnedBuffer, Payload, Result, Sink,
+};
 use tokio::sync::mpsc;
 
 use super::{Body, Readers, budget::Taken};
@@ -18,6 +20,12 @@ impl ByteSink for ChannelSink {
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
         let gone = |_| Error::new(ErrorKind::Cancelled, "The client has gone");
         self.0.blocking_send(Ok(Bytes::copy_from_slice(bytes))).map_err(gone)
+    }
+
+    /// The values stay where they are until they have been sent.
+    fn write_owned(&mut self, bytes: OwnedBuffer) -> Result<()> {
+        let gone = |_| Error::new(ErrorKind::Cancelled, "The client has gone");
+        self.0.blocking_send(Ok(Bytes::from_owner(bytes))).map_err(gone)
     }
 }
 
@@ -61,7 +69,7 @@ impl Readers {
                 }
             }
         }
-        Ok(Body::Stream(behind(join(first), receiver)))
+        Ok(Body::Stream(behind(first, receiver)))
     }
 }
 
@@ -73,16 +81,19 @@ fn join(mut parts: Vec<Bytes>) -> Bytes {
     if parts.len() == 1 { parts.swap_remove(0) } else { parts.concat().into() }
 }
 
-/// The same stream with these bytes before it.
-fn behind(first: Bytes, mut rest: mpsc::Receiver<Result<Bytes>>) -> mpsc::Receiver<Result<Bytes>> {
+/// The same stream with these parts before it.
+fn behind(first: Vec<Bytes>, mut rest: mpsc::Receiver<Result<Bytes>>) -> mpsc::Receiver<Result<Bytes>> {
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(async move {
-        let mut next = Some(Ok(first));
-        while let Some(part) = next {
+        for part in first {
+            if sender.send(Ok(part)).await.is_err() {
+                return;
+            }
+        }
+        while let Some(part) = rest.recv().await {
             if sender.send(part).await.is_err() {
                 return;
             }
-            next = rest.recv().await;
         }
     });
     receiver

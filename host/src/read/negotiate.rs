@@ -16,6 +16,22 @@ pub struct Wanted {
     pub format: Option<String>,
     /// The header.
     pub accept: Option<String>,
+    /// Further words of the query, which serializers may know: `scale=log` for a picture.
+    pub options: Vec<(String, String)>,
+}
+
+impl Wanted {
+    /// The media type with the options as parameters of it, as serializers see it.
+    pub(super) fn with_options(&self, media_type: &str) -> String {
+        let mut all = media_type.to_owned();
+        for (name, value) in &self.options {
+            all.push(';');
+            all.push_str(name);
+            all.push('=');
+            all.push_str(value);
+        }
+        all
+    }
 }
 
 /// How an answer is encoded.

@@ -53,7 +53,7 @@ impl Readers {
             })
             .await?;
         let request = EncodeRequest {
-            media_type: media_type.clone(),
+            media_type: reading.wanted.with_options(&media_type),
             structure_family: node.family,
             structure: serde_json::to_value(&sliced.structure).map_err(Error::internal)?,
             metadata: node.metadata_value(),

@@ -29,8 +29,29 @@ pub fn whole(plan: &ArrayPlan) -> Part {
     Part { slice: plan.slice.clone(), rows, nbytes: plan.nbytes }
 }
 
+/// As [`parts`], for what takes bytes and no rows: rows that are much longer than a part are cut, too.
+pub fn cut_parts(plan: &ArrayPlan, lengths: &[Vec<u64>]) -> Vec<Part> {
+    let cut = |part: Part| {
+        let axis = part.slice.iter().position(|dim| dim.count > 1);
+        let behind = axis.and_then(|axis| part.slice.iter().skip(axis + 1).position(|dim| dim.count > 1));
+        let (Some(axis), true) = (axis, behind.is_some() && part.nbytes > 4 * SLAB_BYTES) else {
+            return vec![part];
+        };
+        let dim = part.slice[axis];
+        let rows = (0..dim.count).flat_map(|row| {
+            let mut slice = part.slice.clone();
+            slice[axis] = dim.part(row, 1);
+            let nbytes = part.nbytes / dim.count;
+            let structure = plan.structure.clone();
+            cut_parts(&ArrayPlan { slice, nbytes, structure }, lengths)
+        });
+        rows.collect()
+    };
+    parts(plan, lengths).into_iter().flat_map(cut).collect()
+}
+
 /// The read in parts of about [`SLAB_BYTES`], none of which decodes a chunk that another decodes, unless one run of
-/// chunks alone is larger. `lengths` are the chunks along each axis.
+/// chunks alone is larger. `lengths` are the chunks along each axis. Parts are whole rows of the result.
 pub fn parts(plan: &ArrayPlan, lengths: &[Vec<u64>]) -> Vec<Part> {
     // Axes of one element before it do not matter: the result is contiguous along the first longer one.
     let Some(axis) = plan.slice.iter().position(|dim| dim.count > 1) else { return vec![whole(plan)] };
@@ -151,6 +172,20 @@ mod tests {
         );
         assert_eq!(check(&[50, MB], &[7, MB], "::-1")[0], (49, 15, 15 * MB));
         assert_eq!(check(&[40, MB], &[40, MB], ""), [(0, 16, 16 * MB), (16, 16, 16 * MB), (32, 8, 8 * MB)]);
+    }
+
+    #[test]
+    fn long_rows_are_cut_where_nobody_counts_them() {
+        const MB: u64 = 1 << 20;
+        let array =
+            ArrayStructure::chunked(DataType::native(Kind::Uint, 1), vec![2, 3, 100 * MB], &[1, 3, 100 * MB]);
+        let plan = ArrayPlan::full(&array, &NDSlice::parse("").unwrap()).unwrap();
+        assert_eq!(parts(&plan, &array.chunks).len(), 2);
+        let cut = cut_parts(&plan, &array.chunks);
+        assert!(cut.iter().all(|part| part.nbytes <= 4 * SLAB_BYTES), "{cut:?}");
+        assert_eq!(cut.iter().map(|part| part.nbytes).sum::<u64>(), 600 * MB);
+        let at = |part: &Part| (part.slice[0].start, part.slice[1].start, part.slice[2].start);
+        assert!(cut.is_sorted_by_key(at));
     }
 
     #[test]

@@ -29,15 +29,16 @@ impl Readers {
         let Format::Encoded(media_type, serializer) = format else {
             return Err(Error::internal("a table has no raw form").into());
         };
+        let encoded_as = reading.wanted.with_options(&media_type);
         let (opened, inner) = self.tree.adapter_of(reading.cx, node).await?;
         let etag = opened.version_tells_all.then(|| {
-            let digest = Digest::default().with(&opened.version).with(&node.path).with(&media_type);
+            let digest = Digest::default().with(&opened.version).with(&node.path).with(&encoded_as);
             digest.with(&part.partition).with(&part.columns).etag()
         });
         if etag.is_some() && etag.as_deref() == reading.if_none_match {
             return Ok(Reply::NotModified { etag: etag.unwrap_or_default() });
         }
-        let request = encode_request(node, &media_type, &structure, &part)?;
+        let request = encode_request(node, &encoded_as, &structure, &part)?;
         let (limit, asked) = (self.response_bytesize_limit, part);
         let (adapter, cx) = (opened.adapter().clone(), reading.cx.clone());
         let payload = move || {

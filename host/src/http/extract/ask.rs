@@ -86,6 +86,14 @@ impl Ask {
         Wanted {
             format: self.params.one("format").map(str::to_owned),
             accept: self.header(header::ACCEPT).map(str::to_owned),
+            options: self
+                .params
+                .pairs()
+                .iter()
+                .filter(|pair| is_option(pair))
+                .take(MAX_OPTIONS)
+                .cloned()
+                .collect(),
         }
     }
 
@@ -122,6 +130,29 @@ impl Ask {
         add(self.caller.scopes.names().concat().as_bytes());
         hash.digest128()
     }
+}
+
+/// More words for serializers than this are not looked at.
+const MAX_OPTIONS: usize = 16;
+
+/// Whether a pair of the query is for a serializer: no word of ours, and fit to be a parameter of a media type.
+fn is_option((name, value): &&(String, String)) -> bool {
+    const OURS: [&str; 12] = [
+        "api_key",
+        "block",
+        "column",
+        "csrf",
+        "expected_shape",
+        "field",
+        "filename",
+        "format",
+        "form_key",
+        "partition",
+        "slice",
+        "offset",
+    ];
+    let fits = |text: &str| text.len() <= 100 && text.chars().all(|c| c.is_ascii_graphic() && c != ';');
+    !OURS.contains(&name.as_str()) && !name.contains('=') && fits(name) && fits(value)
 }
 
 /// Where it is not known, the client counts as far.

@@ -48,7 +48,7 @@ impl Face<'_> {
         if self.is_head {
             return Ok(head(chunk.nbytes()?));
         }
-        let wanted = Wanted { format: Some(RAW.to_owned()), accept: None };
+        let wanted = Wanted { format: Some(RAW.to_owned()), accept: None, options: vec![] };
         let reply = self.app.readers.zarr_chunk(&self.ask.reading(&wanted), node, chunk).await?;
         self.respond(reply).await
     }
@@ -60,7 +60,7 @@ impl Face<'_> {
         shown: &Shown,
         numbers: Vec<u64>,
     ) -> Result<Response, HttpError> {
-        let wanted = Wanted { format: Some(RAW.to_owned()), accept: None };
+        let wanted = Wanted { format: Some(RAW.to_owned()), accept: None, options: vec![] };
         let elements = shown.grid.elements().unwrap_or(u64::MAX);
         let nbytes = elements.saturating_mul(shown.element.shown_itemsize);
         let reading = self.ask.reading(&wanted);
