@@ -32,6 +32,25 @@ fn the_python_client_exports_what_other_programs_open() {
 }
 
 #[test]
+fn every_family_is_sent_in_every_format_that_can_hold_it() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::config(&configuration(Access::Public, &writable_tree(folder.path(), "")));
+    run_python(&python, "formats.py", &[server.url(), KEY]);
+    server.end();
+}
+
+#[test]
+fn answers_of_more_than_a_gigabyte_take_little_memory() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    run_python(&python, "large.py", &["make", &folder.path().display().to_string()]);
+    let server = Server::directory(folder.path(), Access::Public);
+    run_python(&python, "large.py", &["check", server.url(), &server.pid().to_string()]);
+    server.end();
+}
+
+#[test]
 fn clients_of_zarr_read_what_tileds_client_reads() {
     let Some(python) = python() else { return };
     let data = example_data();

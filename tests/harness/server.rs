@@ -94,6 +94,11 @@ impl Server {
         &self.url
     }
 
+    /// The number of its process.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// The folder of its plugins.
     pub fn plugins(&self) -> &Path {
         self.plugins.path()

@@ -9,6 +9,8 @@ use tiled_plugin_api::{
     prelude::*,
 };
 
+use tiled_tests::{Access, KEY, Server, configuration, python, run_python, writable_tree};
+
 use crate::{
     fixtures::{example, top},
     server::{kind, load, read_all},
@@ -35,6 +37,20 @@ async fn the_minimal_plugin_reads_two_columns() {
 fn the_minimal_plugin_is_minimal() {
     let code = std::fs::read_to_string(top().join("examples/plugin-minimal/src/lib.rs")).unwrap();
     assert!(code.lines().count() < 60, "{} lines", code.lines().count());
+}
+
+#[test]
+fn a_run_is_its_documents() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let more = folder.path().join("plugins");
+    std::fs::create_dir(&more).unwrap();
+    std::fs::copy(example("plugin-bluesky", "tiled_bluesky"), more.join("libtiled_bluesky.so")).unwrap();
+    let configuration = configuration(Access::Public, &writable_tree(folder.path(), ""));
+    let both = format!("directory = [\"{{plugins}}\", \"{}\"]", more.display());
+    let server = Server::config(&configuration.replace("directory = \"{plugins}\"", &both));
+    run_python(&python, "bluesky_run.py", &[server.url(), KEY]);
+    server.end();
 }
 
 struct Collect(Arc<Mutex<Vec<u8>>>);
