@@ -6,6 +6,7 @@ mod asset;
 mod auth;
 mod config;
 mod container;
+mod exports;
 mod metadata;
 mod pages;
 mod search;

@@ -132,7 +132,7 @@ fn writer<'a>(column: &'a dyn Array, formats: &'a Formats) -> Result<Write<'a>> 
             if number.is_infinite() || (whole && number.abs() > MAX_EXACT) {
                 return write_text(sheet, row, place, &text, from);
             }
-            sheet.write_number(row, place, number).map(|_| ())
+            sheet.write_number(row, place, sixteen_digits(number)).map(|_| ())
         }));
     }
     // Times with a zone have no place in Excel: they are text, as all else.
@@ -149,12 +149,20 @@ fn writer<'a>(column: &'a dyn Array, formats: &'a Formats) -> Result<Write<'a>> 
         return Ok(Box::new(move |sheet, row, place, from| match count(from) {
             NAT => Ok(()),
             count => sheet
-                .write_number_with_format(row, place, count as f64 / per_day + offset, format)
+                .write_number_with_format(row, place, sixteen_digits(count as f64 / per_day + offset), format)
                 .map(|_| ()),
         }));
     }
     let text = cells(column)?;
     Ok(Box::new(move |sheet, row, place, from| write_text(sheet, row, place, &text, from)))
+}
+
+/// The number as Tiled writes it: XlsxWriter gives Excel sixteen digits (`%.16G`).
+fn sixteen_digits(number: f64) -> f64 {
+    if number.fract() == 0.0 && number.abs() < 1e15 {
+        return number;
+    }
+    format!("{number:.15e}").parse().unwrap_or(number)
 }
 
 fn per_day(base: Base) -> f64 {

@@ -7,7 +7,7 @@ use std::{
 
 use arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray, TimestampNanosecondArray, UInt64Array};
 use serde_json::{Value, json};
-use tiled_hdf5::{Hdf5Reader, Hdf5Serializer};
+use tiled_hdf5::{Hdf5Reader, Hdf5Serializer, NetcdfReader, NetcdfSerializer};
 use tiled_plugin_api::{prelude::*, testing};
 
 const MIMETYPE: &str = "application/x-hdf5";
@@ -446,22 +446,47 @@ fn a_tree_that_has_itself_inside_is_refused() {
     assert_eq!(export(open("links.h5")).unwrap_err().kind, ErrorKind::TooLarge);
 }
 
-#[test]
-fn metadata_that_no_attribute_holds_are_refused() {
+/// A lone array of four bytes in the file of a serializer.
+fn export_array(serializer: &dyn Serializer, metadata: Value, dims: Option<Vec<String>>) -> Vec<u8> {
+    let mut structure = ArrayStructure::single_chunk(DataType::native(Kind::Uint, 1), vec![2, 2]);
+    structure.dims = dims;
     let request = EncodeRequest {
         media_type: MIMETYPE.into(),
         structure_family: StructureFamily::Array,
-        structure: serde_json::to_value(ArrayStructure::single_chunk(
-            DataType::native(Kind::Uint, 1),
-            vec![2],
-        ))
-        .unwrap(),
-        metadata: json!({"a": {"b": 1}}),
+        structure: serde_json::to_value(structure).unwrap(),
+        metadata,
         specs: vec![],
         key: "x".into(),
         fields: None,
     };
-    let error = testing::encode(&Hdf5Serializer, &request, testing::one_slab(2, vec![1, 2])).unwrap_err();
-    assert_eq!(error.kind, ErrorKind::NotAcceptable);
-    assert_eq!(error.message, "Metadata contains types or structure that does not fit into HDF5.");
+    testing::encode(serializer, &request, testing::one_slab(2, vec![1, 2, 3, 4])).unwrap()
+}
+
+#[test]
+fn metadata_that_no_attribute_holds_are_json_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.h5");
+    let long: Vec<u32> = (0..20_000).collect();
+    let metadata =
+        json!({"a": {"b": [1, null]}, "mixed": [1, "x"], "ragged": [[1], [2, 3]], "long": long, "n": 1});
+    std::fs::write(&path, export_array(&Hdf5Serializer, metadata.clone(), None)).unwrap();
+    let found = testing::open_path(&Hdf5Reader, MIMETYPE, &path).unwrap().describe("").unwrap().metadata;
+    for key in ["a", "mixed", "ragged", "long"] {
+        let text = found[key].as_str().unwrap();
+        assert_eq!(serde_json::from_str::<Value>(text).unwrap(), metadata[key], "{key}");
+    }
+    assert_eq!(found["n"], 1);
+}
+
+#[test]
+fn netcdf_has_named_dimensions() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.nc");
+    let dims = Some(vec!["time".to_owned(), "place".to_owned()]);
+    std::fs::write(&path, export_array(&NetcdfSerializer, json!({"title": "t"}), dims.clone())).unwrap();
+    let file = testing::open_path(&NetcdfReader, "application/x-netcdf", &path).unwrap();
+    assert_eq!(structure(&*file, "x").dims, dims);
+    assert_eq!(testing::read_array(&*file, "x").unwrap(), [1, 2, 3, 4]);
+    let plain = testing::open_path(&Hdf5Reader, MIMETYPE, &path).unwrap();
+    assert_eq!(testing::read_array(&*plain, "x").unwrap(), [1, 2, 3, 4]);
 }

@@ -1,5 +1,7 @@
 //! Values to grey levels: single precision, percentiles as NumPy counts them, of finite values only.
 
+use std::{num::NonZero, thread};
+
 use tiled_plugin_api::prelude::{DataType, Endianness, Kind};
 
 use crate::view::{Bound, Curve, View};
@@ -17,13 +19,8 @@ pub fn levels(bytes: &[u8], dtype: &DataType, view: &View) -> Option<Vec<u8>> {
         return None;
     }
     match (dtype.kind(), size) {
-        (Kind::Bool | Kind::Uint | Kind::Int, 1) => {
-            Some(by_table(bytes.iter().map(|b| usize::from(*b)), 256, |i| read(&[i as u8]), view))
-        }
-        (Kind::Uint | Kind::Int, 2) => {
-            let pairs = bytes.as_chunks::<2>().0.iter().map(|b| usize::from(u16::from_ne_bytes(*b)));
-            Some(by_table(pairs, 1 << 16, |i| read(&(i as u16).to_ne_bytes()), view))
-        }
+        (Kind::Bool | Kind::Uint | Kind::Int, 1) => Some(by_table(bytes, 1, |i| read(&[i as u8]), view)),
+        (Kind::Uint | Kind::Int, 2) => Some(by_table(bytes, 2, |i| read(&(i as u16).to_ne_bytes()), view)),
         _ => {
             let values: Vec<f32> = bytes.chunks_exact(size).map(read).collect();
             let scale = Scale::of_values(&values, view);
@@ -97,15 +94,40 @@ fn half(bits: u16) -> f32 {
     }
 }
 
-/// Levels of values of which there are few: counted, not sorted, and looked up.
-fn by_table(
-    places: impl Iterator<Item = usize> + Clone,
-    kinds: usize,
-    read: impl Fn(usize) -> f32,
-    view: &View,
-) -> Vec<u8> {
+/// Bytes that are worth a thread of their own.
+const THREAD_BYTES: usize = 1 << 20;
+const MAX_THREADS: usize = 4;
+
+/// The place of each value among those of its type.
+fn places(bytes: &[u8], size: usize) -> impl Iterator<Item = usize> {
+    let (pairs, ones) = if size == 2 { (bytes.as_chunks::<2>().0, &[][..]) } else { (&[][..], bytes) };
+    pairs
+        .iter()
+        .map(|pair| usize::from(u16::from_ne_bytes(*pair)))
+        .chain(ones.iter().map(|b| usize::from(*b)))
+}
+
+/// How often each value occurs.
+fn counted(bytes: &[u8], size: usize) -> Vec<usize> {
+    let mut counts = vec![0; 1 << (8 * size)];
+    places(bytes, size).for_each(|place| counts[place] += 1);
+    counts
+}
+
+/// Levels of values of one or two bytes, of which there are few: counted, not sorted, and looked up.
+fn by_table(bytes: &[u8], size: usize, read: impl Fn(usize) -> f32, view: &View) -> Vec<u8> {
+    let kinds = 1 << (8 * size);
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let threads = cores.min(MAX_THREADS).min(bytes.len() / THREAD_BYTES).max(1);
+    let part = bytes.len().div_ceil(threads).next_multiple_of(2);
     let mut counts = vec![0usize; kinds];
-    places.clone().for_each(|place| counts[place] += 1);
+    thread::scope(|scope| {
+        let workers: Vec<_> =
+            bytes.chunks(part).map(|part| scope.spawn(move || counted(part, size))).collect();
+        for more in workers.into_iter().filter_map(|worker| worker.join().ok()) {
+            counts.iter_mut().zip(more).for_each(|(count, more)| *count += more);
+        }
+    });
     let mut found: Vec<(f32, usize)> = counts
         .iter()
         .enumerate()
@@ -125,7 +147,21 @@ fn by_table(
     };
     let scale = Scale::new(total, nth, view);
     let table: Vec<u8> = (0..kinds).map(|i| scale.level(read(i))).collect();
-    places.map(|place| table[place]).collect()
+    let mut levels = vec![0; bytes.len() / size];
+    thread::scope(|scope| {
+        for (bytes, levels) in bytes.chunks(part).zip(levels.chunks_mut(part / size)) {
+            let table = &table;
+            scope.spawn(move || {
+                let mut slots = levels.iter_mut();
+                places(bytes, size).for_each(|place| {
+                    if let Some(slot) = slots.next() {
+                        *slot = table[place];
+                    }
+                });
+            });
+        }
+    });
+    levels
 }
 
 /// What is black and how much lies between black and white.

@@ -67,6 +67,37 @@ pub fn pieces(
     })
 }
 
+/// The texts of `count` things, made by several threads where it is much work.
+///
+/// # Errors
+/// That of the first thing that has one.
+pub fn each(
+    count: usize,
+    is_much: bool,
+    write: &(dyn Fn(usize, &mut Vec<u8>) -> Result<()> + Sync),
+) -> Result<Vec<Vec<u8>>> {
+    let text = |number: usize| {
+        let mut out = Vec::new();
+        write(number, &mut out).map(|()| out)
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(MAX_THREADS).min(count);
+    if threads < 2 || !is_much {
+        return (0..count).map(text).collect();
+    }
+    let mut parts = thread::scope(|scope| {
+        let text = &text;
+        let start =
+            |first: usize| scope.spawn(move || (first..count).step_by(threads).map(text).collect::<Vec<_>>());
+        let workers: Vec<_> = (0..threads).map(start).collect();
+        let parts = workers.into_iter().map(|worker| worker.join().map(Vec::into_iter));
+        parts.collect::<std::thread::Result<Vec<_>>>().map_err(|_| Error::internal("a thread ended early"))
+    })?;
+    let missing = || Err(Error::internal("a text is missing"));
+    (0..count)
+        .map(|number| parts.get_mut(number % threads).and_then(Iterator::next).unwrap_or_else(missing))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
@@ -97,6 +128,19 @@ mod tests {
         sink.push().unwrap();
         let expected: String = (0..100_000).map(|n| format!("{n},")).collect();
         assert!(*kept.0.lock().unwrap() == expected.as_bytes());
+    }
+
+    #[test]
+    fn each_text_is_in_its_place() {
+        let write = |number: usize, out: &mut Vec<u8>| {
+            out.push(number as u8);
+            Ok(())
+        };
+        assert_eq!(each(5, true, &write).unwrap(), [[0], [1], [2], [3], [4]]);
+        let write = |number: usize, _: &mut Vec<u8>| {
+            if number < 2 { Ok(()) } else { Err(Error::invalid_data(number.to_string())) }
+        };
+        assert_eq!(each(5, true, &write).unwrap_err().message, "2");
     }
 
     #[test]

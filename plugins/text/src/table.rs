@@ -1,11 +1,15 @@
 //! Tables as JSON: an object of columns, or a sequence of row objects.
 
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::{
+    io::{Read, Seek, SeekFrom, Write},
+    ops::Range,
+};
 
 use arrow::array::RecordBatch;
 use tiled_plugin_api::author::{Context, EncodeRequest, Error, Payload, Result, Serializer, Sink};
 use tiled_tabular::{
     json::{cells, push_string},
+    pieces::{each, pieces},
     table_rows,
 };
 
@@ -17,6 +21,10 @@ pub struct TableJson;
 /// `application/json-seq` of a table (RFC 7464): record separator, row object, line feed.
 pub struct TableJsonSequence;
 
+/// Rows of a sequence whose text is made in one go.
+const PIECE_ROWS: usize = 2048;
+/// Cells of a batch that several threads are worth while for.
+const MANY_CELLS: usize = 1 << 14;
 /// Columns up to this many bytes of text wait in memory while rows come.
 const COLUMN_BYTES: usize = 256 << 10;
 
@@ -28,8 +36,10 @@ impl Serializer for TableJson {
             rows.schema.fields().iter().map(|field| Column::new(field.name())).collect();
         let mut first = true;
         while let Some(batch) = rows.next()? {
-            for (place, column) in columns.iter_mut().enumerate() {
-                column.push(&batch, place, first)?;
+            let write = |place: usize, out: &mut Vec<u8>| push_cells(&batch, place, first, out);
+            let texts = each(columns.len(), batch.num_rows() * columns.len() > MANY_CELLS, &write)?;
+            for (place, (column, text)) in columns.iter_mut().zip(texts).enumerate() {
+                column.push(text, place)?;
                 if place == 0 {
                     column.pass_on(sink)?;
                 }
@@ -51,6 +61,18 @@ impl Serializer for TableJson {
     }
 }
 
+/// The values of a column in a batch, with commas between them and before them.
+fn push_cells(batch: &RecordBatch, place: usize, first: bool, out: &mut Vec<u8>) -> Result<()> {
+    let cell = cells(batch.column(place))?;
+    for row in 0..batch.num_rows() {
+        if row > 0 || !first {
+            out.push(b',');
+        }
+        cell(row, out);
+    }
+    Ok(())
+}
+
 /// One column's text so far.
 struct Column {
     text: Vec<u8>,
@@ -66,14 +88,8 @@ impl Column {
         Column { text, spilled: None, begun: false }
     }
 
-    fn push(&mut self, batch: &RecordBatch, place: usize, first: bool) -> Result<()> {
-        let cell = cells(batch.column(place))?;
-        for row in 0..batch.num_rows() {
-            if row > 0 || !first {
-                self.text.push(b',');
-            }
-            cell(row, &mut self.text);
-        }
+    fn push(&mut self, text: Vec<u8>, place: usize) -> Result<()> {
+        self.text.extend_from_slice(&text);
         if place > 0 && self.text.len() > COLUMN_BYTES {
             self.spill()?;
         }
@@ -130,23 +146,22 @@ impl Serializer for TableJsonSequence {
             name
         });
         let names: Vec<Vec<u8>> = names.collect();
-        let mut out = Vec::with_capacity(2 * PIECE_BYTES);
         while let Some(batch) = rows.next()? {
-            let cells = batch.columns().iter().map(|column| cells(column)).collect::<Result<Vec<_>>>()?;
-            for row in 0..batch.num_rows() {
-                out.extend_from_slice(b"\x1e{");
-                for (name, cell) in names.iter().zip(&cells) {
-                    out.extend_from_slice(name);
-                    cell(row, &mut out);
+            let write = |range: Range<usize>, out: &mut Vec<u8>| {
+                let cells = batch.columns().iter().map(|column| cells(column)).collect::<Result<Vec<_>>>()?;
+                for row in range {
+                    out.extend_from_slice(b"\x1e{");
+                    for (name, cell) in names.iter().zip(&cells) {
+                        out.extend_from_slice(name);
+                        cell(row, out);
+                    }
+                    out.extend_from_slice(b"}\n");
                 }
-                out.extend_from_slice(b"}\n");
-                if out.len() >= PIECE_BYTES {
-                    sink.put(&out)?;
-                    out.clear();
-                }
-            }
+                Ok(())
+            };
+            pieces(cx, batch.num_rows(), PIECE_ROWS, &write, sink)?;
         }
-        sink.put(&out)
+        Ok(())
     }
 }
 
