@@ -76,6 +76,14 @@ const OURS: [&str; 10] = [
     "_Netcdf4Coordinates",
 ];
 
+/// Names for the axes of an array: its own, else its key's.
+fn axes(structure: &ArrayStructure, path: &str) -> Vec<String> {
+    let rank = structure.shape.len();
+    let key = path.rsplit('/').next().unwrap_or("dim");
+    let own = structure.dims.clone().filter(|dims| dims.len() == rank);
+    own.unwrap_or_else(|| (0..rank).map(|axis| format!("{key}_{axis}")).collect())
+}
+
 /// An array as a variable.
 ///
 /// # Errors
@@ -89,10 +97,7 @@ pub(crate) fn variable(
     let too_large = || Error::new(ErrorKind::TooLarge, "the array is too large");
     let mut size = structure.nbytes().ok_or_else(too_large)?;
     let (mut shape, mut convert, mut more) = (structure.shape.clone(), Convert::No, vec![]);
-    let mut dims = structure.dims.clone().filter(|dims| dims.len() == shape.len()).unwrap_or_default();
-    for axis in dims.len()..shape.len() {
-        dims.push(format!("{}_{axis}", path.rsplit('/').next().unwrap_or("dim")));
-    }
+    let mut dims = axes(&structure, &path);
     let DataType::Builtin { kind, itemsize, dt_units, .. } = &structure.data_type else {
         return Err(unfit("records"));
     };
