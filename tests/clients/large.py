@@ -16,7 +16,7 @@ ROWS = 70_000_000
 SHAPE = (70, 2000, 4000)
 BYTES = 8 * ROWS * 2
 MIB = 1 << 20
-MOST_MIB = 400
+MOST_MIB = 500
 
 
 def make(folder):
