@@ -98,3 +98,24 @@ fn the_python_client_reads_files_of_instruments() {
     run_python(&python, "reads_instruments.py", &[server.url(), &expected[0], &expected[1]]);
     server.end();
 }
+
+#[test]
+fn arrays_of_lists_are_exported_as_awkward_writes_them() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().display();
+    let tree = format!(
+        r#"
+        [[trees]]
+        path = "/"
+        tree = "catalog"
+        [trees.args]
+        uri = "sqlite:///{path}/catalog.db"
+        init_if_not_exists = true
+        writable_storage = ["file://localhost{path}/data", "sqlite://localhost{path}/tables.db"]
+        "#
+    );
+    let server = Server::config(&configuration(Access::Public, &tree));
+    run_python(&python, "lists_as_tables.py", &[server.url(), KEY]);
+    server.end();
+}

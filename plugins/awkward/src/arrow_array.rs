@@ -20,7 +20,10 @@ use tiled_tabular::{
     element::{signed, word},
 };
 
-use crate::form::{Form, Index, Layer, Meaning};
+use crate::{
+    arrow_type,
+    form::{Form, Index, Layer, Meaning},
+};
 
 /// Overlapping lists can claim far more items than there are: more than this many are refused.
 const MAX_GATHERED: u64 = 1 << 28;
@@ -79,7 +82,7 @@ pub fn build(form: &Form, length: u64, store: &Store) -> Result<ArrayRef> {
             gathered(form, &starts, &stops, content, *meaning, store)
         }
         Layer::Regular { size, content, meaning } => regular(*size, length, content, *meaning, store),
-        Layer::Record { fields, contents } => record(fields, contents, length, store),
+        Layer::Record { fields, contents, .. } => record(fields, contents, length, store),
         Layer::Indexed { index, content, option } => {
             let places = store.indexes(&form.buffer("index"), *index, length)?;
             indexed(form, places, content, *option, store)
@@ -115,30 +118,34 @@ fn contradiction(form: &Form, what: &str) -> Error {
 }
 
 fn item(form: &Form, array: &ArrayRef) -> Arc<Field> {
-    Arc::new(Field::new("item", array.data_type().clone(), form.is_option()))
+    Arc::new(arrow_type::field("item", form, array.data_type()))
 }
 
 fn numpy(form: &Form, data_type: &DataType, inner: &[u64], length: u64, store: &Store) -> Result<ArrayRef> {
     let items = inner.iter().try_fold(length, |all, n| all.checked_mul(*n));
     let count = items.and_then(|items| items.checked_mul(data_type.itemsize()));
     let bytes = store.bytes(&form.buffer("data"), count)?;
-    let mut array = if data_type.kind() == Kind::Complex {
+    let is_complex = data_type.kind() == Kind::Complex;
+    let mut array = if is_complex {
         // Real and imaginary part, one behind the other.
         let part = DataType::ordered(Kind::Float, data_type.itemsize() / 2, data_type.endianness());
-        fixed_lists(column(&part, bytes)?, 2, items.unwrap_or(0), false)?
+        let parts = column(&part, bytes)?;
+        let field = arrow_type::inner_item(parts.data_type(), true);
+        fixed_lists(field, parts, 2, items.unwrap_or(0))?
     } else {
         column(data_type, bytes)?
     };
     for (axis, size) in inner.iter().enumerate().rev() {
         let count = inner.iter().take(axis).product::<u64>() * length;
-        array = fixed_lists(array, *size, count, false)?;
+        let field = arrow_type::inner_item(array.data_type(), is_complex);
+        array = fixed_lists(field, array, *size, count)?;
     }
     Ok(array)
 }
 
 /// `count` lists of `size` items each.
-fn fixed_lists(items: ArrayRef, size: u64, count: u64, nullable: bool) -> Result<ArrayRef> {
-    let field = Arc::new(Field::new("item", items.data_type().clone(), nullable));
+fn fixed_lists(field: impl Into<Arc<Field>>, items: ArrayRef, size: u64, count: u64) -> Result<ArrayRef> {
+    let field = field.into();
     let Some(size) = i32::try_from(size).ok().filter(|size| *size > 0) else {
         let offsets = OffsetBuffer::new_zeroed(to_usize(count)?);
         return Ok(Arc::new(
@@ -228,7 +235,7 @@ fn regular(size: u64, length: u64, content: &Form, meaning: Meaning, store: &Sto
     let count = length.checked_mul(size).ok_or_else(|| Error::invalid_data("A length beyond memory"))?;
     let items = build(content, count, store)?;
     if meaning == Meaning::List {
-        return fixed_lists(items, size, length, content.is_option());
+        return fixed_lists(item(content, &items), items, size, length);
     }
     // The items are there: their number bounds that of the lists, but for lists of nothing.
     if size == 0 && length > MAX_GATHERED {
@@ -241,9 +248,8 @@ fn regular(size: u64, length: u64, content: &Form, meaning: Meaning, store: &Sto
 fn record(names: &[String], contents: &[Form], length: u64, store: &Store) -> Result<ArrayRef> {
     let arrays = contents.iter().map(|content| build(content, length, store)).collect::<Result<Vec<_>>>()?;
     let fields = names.iter().zip(contents).zip(&arrays);
-    let fields: Fields = fields
-        .map(|((name, form), array)| Field::new(name, array.data_type().clone(), form.is_option()))
-        .collect();
+    let fields: Fields =
+        fields.map(|((name, form), array)| arrow_type::member(name, form, array.data_type())).collect();
     let array = StructArray::try_new_with_length(fields, arrays, None, to_usize(length)?);
     Ok(Arc::new(array.map_err(Error::from_arrow)?))
 }
@@ -291,7 +297,7 @@ fn union(
     let parts = contents.iter().zip(&reaches).map(|(content, reach)| build(content, *reach, store));
     let parts = parts.collect::<Result<Vec<_>>>()?;
     let fields = contents.iter().zip(&parts).enumerate().map(|(tag, (content, part))| {
-        (tag as i8, Arc::new(Field::new(tag.to_string(), part.data_type().clone(), content.is_option())))
+        (tag as i8, Arc::new(arrow_type::field(&tag.to_string(), content, part.data_type())))
     });
     let fields: UnionFields = fields.collect();
     let array = UnionArray::try_new(fields, ids.into(), Some(ScalarBuffer::from(offsets)), parts);

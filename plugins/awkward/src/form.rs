@@ -1,6 +1,6 @@
 //! Forms: how buffers make an awkward array.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tiled_plugin_api::{
     author::{Error, Result},
     model::{DataType, Kind, RaggedStructure},
@@ -60,8 +60,8 @@ pub enum Layer {
     List { starts: Index, stops: Index, content: Box<Form>, meaning: Meaning },
     /// Lists of one length.
     Regular { size: u64, content: Box<Form>, meaning: Meaning },
-    /// Records; unnamed fields are a tuple.
-    Record { fields: Vec<String>, contents: Vec<Form> },
+    /// Records; those of a tuple have numbers for names.
+    Record { fields: Vec<String>, contents: Vec<Form>, is_tuple: bool },
     /// Items in another order; negative places are missing where `option`.
     Indexed { index: Index, content: Box<Form>, option: bool },
     /// One mask byte per item.
@@ -81,9 +81,16 @@ pub struct Form {
     pub key: String,
     /// What it is.
     pub layer: Layer,
+    /// What Awkward attaches to it: names of records, what lists mean.
+    pub parameters: Map<String, Value>,
 }
 
 impl Form {
+    /// A layer without parameters.
+    fn plain(key: String, layer: Layer) -> Self {
+        Form { key, layer, parameters: Map::new() }
+    }
+
     /// Reads Awkward's JSON.
     ///
     /// # Errors
@@ -106,7 +113,7 @@ impl Form {
                         data_type: structure.data_type.clone(),
                         inner: std::mem::take(&mut inner),
                     };
-                    let content = content.unwrap_or(Form { key: format!("node{axis}"), layer: numpy });
+                    let content = content.unwrap_or_else(|| Form::plain(format!("node{axis}"), numpy));
                     Layer::ListOffset { offsets: Index::I64, content: content.into(), meaning: Meaning::List }
                 }
                 (Some(size), Some(content)) => {
@@ -117,10 +124,10 @@ impl Form {
                     continue;
                 }
             };
-            form = Some(Form { key: format!("node{}", axis - 1), layer });
+            form = Some(Form::plain(format!("node{}", axis - 1), layer));
         }
         let numpy = Layer::Numpy { data_type: structure.data_type.clone(), inner };
-        Ok(form.unwrap_or(Form { key: "node0".into(), layer: numpy }))
+        Ok(form.unwrap_or_else(|| Form::plain("node0".into(), numpy)))
     }
 
     /// Names of the buffers it needs.
@@ -234,10 +241,8 @@ fn parse(json: &Value, depth: usize) -> Result<Form> {
         return Err(Error::invalid_data(format!("A form of more than {MAX_DEPTH} layers")));
     }
     if let Some(name) = json.as_str() {
-        return Ok(Form {
-            key: String::new(),
-            layer: Layer::Numpy { data_type: primitive(name)?, inner: vec![] },
-        });
+        let numpy = Layer::Numpy { data_type: primitive(name)?, inner: vec![] };
+        return Ok(Form::plain(String::new(), numpy));
     }
     let text = |name: &str| json.get(name).and_then(Value::as_str);
     let content = || {
@@ -282,7 +287,8 @@ fn parse(json: &Value, depth: usize) -> Result<Form> {
         "Union" => Layer::Union { tags: index("tags")?, index: index("index")?, contents: contents()? },
         other => return Err(Error::unsupported_format(format!("A form of class {other}"))),
     };
-    Ok(Form { key: text("form_key").unwrap_or_default().to_owned(), layer })
+    let parameters = json.get("parameters").and_then(Value::as_object).cloned().unwrap_or_default();
+    Ok(Form { key: text("form_key").unwrap_or_default().to_owned(), layer, parameters })
 }
 
 fn numpy(json: &Value) -> Result<Layer> {
@@ -297,16 +303,15 @@ fn numpy(json: &Value) -> Result<Layer> {
 }
 
 fn record(json: &Value, contents: Vec<Form>) -> Result<Layer> {
-    let fields = match json.get("fields") {
-        Some(Value::Array(names)) => {
-            names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect()
-        }
-        _ => (0..contents.len()).map(|place| place.to_string()).collect::<Vec<_>>(),
+    let names = json.get("fields").and_then(Value::as_array);
+    let fields = match names {
+        Some(names) => names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect(),
+        None => (0..contents.len()).map(|place| place.to_string()).collect::<Vec<_>>(),
     };
     if fields.len() != contents.len() {
         return Err(Error::invalid_data("A record form with more or fewer names than contents"));
     }
-    Ok(Layer::Record { fields, contents })
+    Ok(Layer::Record { fields, contents, is_tuple: names.is_none() })
 }
 
 fn meaning(json: &Value) -> Meaning {

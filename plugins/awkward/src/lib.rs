@@ -6,6 +6,7 @@
 use tiled_plugin_api::export_plugin;
 
 mod arrow_array;
+mod arrow_type;
 mod form;
 mod reader;
 mod serializer;

@@ -4,7 +4,7 @@ use std::{io::Write, sync::Arc};
 
 use arrow::{
     array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions},
-    datatypes::{Field, Schema},
+    datatypes::Schema,
     ipc::writer::FileWriter,
 };
 use parquet::{arrow::ArrowWriter, basic::Compression, file::properties::WriterProperties};
@@ -17,6 +17,7 @@ use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 use crate::{
     arrow_array::{Store, build},
+    arrow_type,
     form::Form,
 };
 
@@ -152,12 +153,11 @@ impl Serializer for JsonSerializer {
 /// A table of the fields of a record, else of one column without a name.
 fn table(shape: &Shape, array: &ArrayRef) -> Result<RecordBatch> {
     let options = RecordBatchOptions::new().with_row_count(Some(array.len()));
-    let (schema, columns) = match array.as_struct_opt() {
-        Some(records) if records.nulls().is_none() => {
-            (Schema::new(records.fields().clone()), records.columns().to_vec())
-        }
-        _ => {
-            let field = Field::new("", array.data_type().clone(), shape.form.is_option());
+    let records = array.as_struct_opt().map(|records| arrow_type::columns(&shape.form, records));
+    let (schema, columns) = match records.transpose()?.flatten() {
+        Some(table) => table,
+        None => {
+            let field = arrow_type::field("", &shape.form, array.data_type());
             (Schema::new(vec![field]), vec![array.clone()])
         }
     };
