@@ -4,6 +4,7 @@ mod about;
 mod array;
 mod asset;
 mod auth;
+mod compression;
 mod config;
 mod container;
 mod exports;

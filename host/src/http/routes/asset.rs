@@ -17,6 +17,7 @@ use crate::{
     catalog::AssetRow,
     http::{
         HttpError,
+        compress::{self, Pieces, encoded_as},
         extract::Ask,
         range::Range,
         respond::{self, attachment},
@@ -152,8 +153,19 @@ async fn blocking<T: Send + 'static>(
 }
 
 async fn send(ask: &Ask, source: Source, name: &str) -> Result<Response, HttpError> {
-    let file = source.clone();
-    let (length, version) = blocking(move || Ok((file.len()?, file.version()?))).await?;
+    let content_type = content_type(name);
+    let (file, is_near) = (source.clone(), ask.is_near);
+    // Parts are parts of the file as it is.
+    let wanted = compress::wanted(ask, &content_type).filter(|_| ask.header(header::RANGE).is_none());
+    let (length, version, encoding) = blocking(move || {
+        let (length, version) = (file.len()?, file.version()?);
+        let Some(encoding) = wanted else { return Ok((length, version, None)) };
+        let (at, size) = compress::sample_of(length);
+        let mut sample = vec![0; size];
+        file.read_exact_at(at, &mut sample)?;
+        Ok((length, version, compress::pays(encoding, &sample, length, is_near).then_some(encoding)))
+    })
+    .await?;
     let etag = format!("\"{}\"", Digest::default().with(&version).etag());
     if ask.header(header::IF_NONE_MATCH) == Some(etag.as_str()) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
@@ -172,15 +184,24 @@ async fn send(ask: &Ask, source: Source, name: &str) -> Result<Response, HttpErr
             headers.insert(name, value);
         }
     };
-    set(header::CONTENT_TYPE, &content_type(name));
+    set(header::CONTENT_TYPE, &content_type);
     set(header::ETAG, &etag);
     set(header::ACCEPT_RANGES, "bytes");
-    set(header::CONTENT_LENGTH, &(to - from).to_string());
     if status == StatusCode::PARTIAL_CONTENT {
         set(header::CONTENT_RANGE, &format!("bytes {from}-{}/{length}", to - 1));
     }
     headers.insert(header::CONTENT_DISPOSITION, attachment(name));
-    Ok((status, headers, pieces(source, from, to)).into_response())
+    let body = match encoding {
+        Some(encoding) => {
+            encoded_as(&mut headers, encoding.name());
+            pieces(source, to, Some(Pieces::begin(encoding).map_err(Error::internal)?), from)
+        }
+        None => {
+            headers.insert(header::CONTENT_LENGTH, (to - from).into());
+            pieces(source, to, None, from)
+        }
+    };
+    Ok((status, headers, body).into_response())
 }
 
 fn content_type(name: &str) -> String {
@@ -189,22 +210,41 @@ fn content_type(name: &str) -> String {
 }
 
 /// The bytes piece after piece. A file that ends before its length ends the answer early, which the client sees.
-fn pieces(source: Source, from: u64, to: u64) -> Body {
-    let next = move |at: u64| {
+fn pieces(source: Source, to: u64, encoder: Option<Pieces>, from: u64) -> Body {
+    let next = move |(at, encoder): (u64, Option<Pieces>)| {
         let source = source.clone();
         async move {
             if at >= to {
                 return None;
             }
             let length = PIECE_BYTES.min(to - at);
-            let read = tokio::task::spawn_blocking(move || {
-                let mut piece = vec![0; usize::try_from(length).map_err(Error::internal)?];
-                source.read_exact_at(at, &mut piece)?;
-                Ok::<_, Error>(piece)
-            });
-            let piece = read.await.map_err(Error::internal).and_then(|piece| piece);
-            Some((piece, at + length))
+            let read =
+                tokio::task::spawn_blocking(move || piece(&source, at, length, at + length == to, encoder));
+            // After an error nothing more is asked for.
+            Some(match read.await.map_err(Error::internal).and_then(|read| read) {
+                Ok((bytes, encoder)) => (Ok(bytes), (at + length, encoder)),
+                Err(error) => (Err(error), (to, None)),
+            })
         }
     };
-    Body::from_stream(futures_util::stream::unfold(from, next))
+    Body::from_stream(futures_util::stream::unfold((from, encoder), next))
+}
+
+/// So many bytes from there, through the encoder, which ends with the last ones.
+fn piece(
+    source: &Source,
+    at: u64,
+    length: u64,
+    is_last: bool,
+    encoder: Option<Pieces>,
+) -> tiled_plugin_api::author::Result<(Vec<u8>, Option<Pieces>)> {
+    let mut piece = vec![0; usize::try_from(length).map_err(Error::internal)?];
+    source.read_exact_at(at, &mut piece)?;
+    let Some(mut encoder) = encoder else { return Ok((piece, None)) };
+    let mut bytes = encoder.push(&piece).map_err(Error::internal)?;
+    if !is_last {
+        return Ok((bytes, Some(encoder)));
+    }
+    bytes.extend(encoder.finish().map_err(Error::internal)?);
+    Ok((bytes, None))
 }
