@@ -24,6 +24,7 @@ fn a_file_comes_whole_or_in_a_range() {
     assert_eq!(part.header("content-range"), "bytes 1-5/4128");
     let beyond = client.get_with(&url, &[("range", "bytes=9999-")]);
     assert_eq!((beyond.status, beyond.header("content-range")), (416, "bytes */4128"));
+    assert_eq!(client.get_with(&url, &[("range", "bytes=abc")]).status, 400);
     assert_eq!(client.get_with(&url, &[("if-none-match", whole.header("etag"))]).status, 304);
     example.end();
 }

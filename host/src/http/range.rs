@@ -9,14 +9,16 @@ pub enum Range {
     Part(u64, u64),
     /// Nothing of it is there.
     Unsatisfiable,
+    /// Bytes are asked for, but not which.
+    Malformed,
 }
 
 impl Range {
-    /// One range of bytes. Several, and other units, are answered with the whole, as RFC 9110 allows.
+    /// One range of bytes. Several, and other units, are answered with the whole, as RFC 9110 allows. It allows it for what
+    /// is malformed, too; Tiled refuses that.
     pub fn parse(text: &str, length: u64) -> Self {
-        let Some((first, last)) = text.strip_prefix("bytes=").and_then(|spec| spec.split_once('-')) else {
-            return Range::Ignored;
-        };
+        let Some(spec) = text.strip_prefix("bytes=") else { return Range::Ignored };
+        let Some((first, last)) = spec.split_once('-') else { return Range::Malformed };
         if last.contains(',') {
             return Range::Ignored;
         }
@@ -24,7 +26,7 @@ impl Range {
             (Ok(from), Ok(last)) if last >= from => (from, last.saturating_add(1).min(length)),
             (Ok(from), Err(_)) if last.trim().is_empty() => (from, length),
             (Err(_), Ok(count)) if first.trim().is_empty() => (length.saturating_sub(count), length),
-            _ => return Range::Ignored,
+            _ => return Range::Malformed,
         };
         if from < to { Range::Part(from, to) } else { Range::Unsatisfiable }
     }
@@ -38,6 +40,7 @@ mod tests {
         match Range::parse(text, 100) {
             Range::Part(from, to) => Some((from, to)),
             Range::Ignored => None,
+            Range::Malformed => Some((1, 0)),
             Range::Unsatisfiable => Some((0, 0)),
         }
     }
@@ -49,7 +52,9 @@ mod tests {
         assert_eq!(check("bytes=-5"), Some((95, 100)));
         assert_eq!(check("bytes=50-1000"), Some((50, 100)));
         assert_eq!(check("bytes=100-"), Some((0, 0)));
-        assert_eq!(check("bytes=5-1"), None);
+        assert_eq!(check("bytes=5-1"), Some((1, 0)));
+        assert_eq!(check("bytes=abc"), Some((1, 0)));
+        assert_eq!(check("bytes=0-1,4-5"), None);
         assert_eq!(check("lines=1-2"), None);
     }
 }

@@ -173,6 +173,7 @@ async fn send(ask: &Ask, source: Source, name: &str) -> Result<Response, HttpErr
     let (status, from, to) = match ask.header(header::RANGE).map(|text| Range::parse(text, length)) {
         None | Some(Range::Ignored) => (StatusCode::OK, 0, length),
         Some(Range::Part(from, to)) => (StatusCode::PARTIAL_CONTENT, from, to),
+        Some(Range::Malformed) => return Err(HttpError::bad_request("Malformed range header.")),
         Some(Range::Unsatisfiable) => {
             let headers = [(header::CONTENT_RANGE, format!("bytes */{length}"))];
             return Ok((StatusCode::RANGE_NOT_SATISFIABLE, headers).into_response());
