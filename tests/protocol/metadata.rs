@@ -21,6 +21,20 @@ fn a_node_is_described_in_tileds_shape() {
 }
 
 #[test]
+fn pythons_clients_before_0_2_13_get_no_sizes_of_assets() {
+    let example = Example::serve();
+    let client = example.client();
+    let has_size = |agent: &str| {
+        let url = "/api/v1/metadata/arrays/wave?include_data_sources=true";
+        let document = client.get_with(url, &[("user-agent", agent)]).json();
+        document["data"]["attributes"]["data_sources"][0]["assets"][0].get("size").is_some()
+    };
+    let agents = ["python-tiled/0.2.13", "python-tiled/0.2.12", "curl/8"];
+    assert_eq!(agents.map(has_size), [true, false, true]);
+    example.end();
+}
+
+#[test]
 fn only_the_fields_that_are_asked_for_come() {
     let example = Example::serve();
     let document =

@@ -52,6 +52,7 @@ pub struct Shape {
     selection: Option<jmespath::Expression<'static>>,
     omit_links: bool,
     data_sources: bool,
+    asset_sizes: bool,
     max_depth: u64,
 }
 
@@ -87,9 +88,15 @@ impl Shape {
             selection,
             omit_links: params.flag("omit_links", false)?,
             data_sources: params.flag("include_data_sources", false)?,
+            asset_sizes: true,
             max_depth: max_depth.unwrap_or(DEPTH_LIMIT),
             fields,
         })
+    }
+
+    /// With sizes of assets, or without them for clients that do not know them.
+    pub fn with_sizes(self, asset_sizes: bool) -> Self {
+        Shape { asset_sizes, ..self }
     }
 
     fn has(&self, field: FieldName) -> bool {
@@ -190,7 +197,7 @@ impl Documents<'_> {
             attributes.metadata = Some(self.metadata(node)?);
         }
         if shape.data_sources {
-            attributes.data_sources = data_sources(node)?;
+            attributes.data_sources = data_sources(node, shape.asset_sizes)?;
         }
         if container {
             if shape.has(FieldName::Structure) || shape.has(FieldName::Count) {
@@ -262,18 +269,22 @@ impl Documents<'_> {
 }
 
 /// Rows alone have data sources.
-fn data_sources(node: &Node) -> TreeResult<Option<Value>> {
+fn data_sources(node: &Node, sizes: bool) -> TreeResult<Option<Value>> {
     let crate::tree::Place::Row(mount, row) = &node.place else { return Ok(None) };
-    Ok(Some(data_source_documents(&mount.catalog.data_sources(row.id)?)))
+    Ok(Some(data_source_documents(&mount.catalog.data_sources(row.id)?, sizes)))
 }
 
-/// Data sources as clients see them.
-pub fn data_source_documents(sources: &[DataSourceRow]) -> Value {
+/// Data sources as clients see them; sizes of assets only for those that know them.
+pub fn data_source_documents(sources: &[DataSourceRow], sizes: bool) -> Value {
     let documents = sources.iter().map(|source| {
         let structure = source.structure.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
         let assets = source.assets.iter().map(|asset| {
-            json!({"data_uri": asset.data_uri, "is_directory": asset.is_directory, "size": asset.size,
-                   "parameter": asset.parameter, "num": asset.num, "id": asset.id})
+            let mut document = json!({"data_uri": asset.data_uri, "is_directory": asset.is_directory,
+                "size": asset.size, "parameter": asset.parameter, "num": asset.num, "id": asset.id});
+            if let Some(document) = document.as_object_mut().filter(|_| !sizes) {
+                document.shift_remove("size");
+            }
+            document
         });
         json!({"id": source.id, "structure_family": source.structure_family, "structure": structure,
                "mimetype": source.mimetype, "parameters": source.parameters, "properties": source.properties,

@@ -111,6 +111,12 @@ impl Ask {
             == Some("application/x-msgpack")
     }
 
+    /// Whether the client knows sizes of assets: Python's fails on them before 0.2.13.
+    pub fn knows_sizes(&self) -> bool {
+        let agent = self.header(header::USER_AGENT).and_then(|agent| agent.strip_prefix("python-tiled/"));
+        !agent.is_some_and(|version| is_before(version, [0, 2, 13]))
+    }
+
     /// A digest of all that a document depends on, beside the tree. `route` tells those of one node apart.
     pub fn digest(&self, route: &str) -> u128 {
         let mut hash = Xxh3::new();
@@ -125,7 +131,7 @@ impl Ask {
         add(b"?");
         add(self.query.as_bytes());
         add(self.root_url.as_bytes());
-        add(&[u8::from(self.wants_msgpack())]);
+        add(&[u8::from(self.wants_msgpack()), u8::from(self.knows_sizes())]);
         add(self.header(header::ACCEPT_ENCODING).unwrap_or_default().as_bytes());
         add(self.caller.scopes.names().concat().as_bytes());
         hash.digest128()
@@ -238,9 +244,38 @@ fn is_too_old(version: &str) -> bool {
     digits.parse::<u32>().is_ok_and(|n| n < 104)
 }
 
+/// Python's order of versions, development versions and candidates included; what cannot be read is not before.
+fn is_before(version: &str, release: [u32; 3]) -> bool {
+    let mut rest = version;
+    let mut numbers = [0; 3];
+    for (place, number) in numbers.iter_mut().enumerate() {
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let Ok(parsed) = rest[..digits].parse() else { return false };
+        *number = parsed;
+        rest = &rest[digits..];
+        match rest.strip_prefix('.').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit())) {
+            Some(further) if place < 2 => rest = further,
+            _ => break,
+        }
+    }
+    let early = ["a", "b", "rc", ".dev"].iter().any(|word| rest.starts_with(word));
+    numbers < release || (numbers == release && early)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_are_in_pythons_order() {
+        let is_before = |version| is_before(version, [0, 2, 13]);
+        for version in ["0.2.12", "0.2", "0.1.0a104", "0.2.13.dev4+gabc", "0.2.13rc1", "0.2.9"] {
+            assert!(is_before(version), "{version}");
+        }
+        for version in ["0.2.13", "0.2.20", "0.10.0", "1.0", "0.2.13.post1", "x", ""] {
+            assert!(!is_before(version), "{version}");
+        }
+    }
 
     #[test]
     fn old_clients_are_told_apart() {

@@ -23,7 +23,7 @@ pub async fn metadata(State(app): State<App>, ask: Ask) -> Result<Response, Http
     if let Some(rendered) = app.rendered.get(key, generation) {
         return Ok(respond::send(&ask, &rendered));
     }
-    let shape = Shape::parse(&ask.params, ask.base_url(), false)?;
+    let shape = Shape::parse(&ask.params, ask.base_url(), false)?.with_sizes(ask.knows_sizes());
     let node = tree.find(&ask.cx, &ask.path, ask.caller, Scope::ReadMetadata).await?;
     let documents = Documents { tree, cx: &ask.cx, caller: ask.caller, shape: &shape };
     let resource = documents.of(&node, true).await?;

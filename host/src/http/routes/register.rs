@@ -42,7 +42,7 @@ async fn make(
     let answer = json!({
         "id": node.key(),
         "links": links(&node, &ask.base_url()),
-        "data_sources": data_source_documents(&created.data_sources),
+        "data_sources": data_source_documents(&created.data_sources, ask.knows_sizes()),
         "access_tags": node.access_tags.clone().unwrap_or_default(),
     });
     respond::document(ask, &answer).await

@@ -44,7 +44,8 @@ async fn listing(app: &App, ask: &Ask, route: &str, mut request: ListRequest) ->
     if let Some(rendered) = app.rendered.get(key, generation) {
         return Ok(send(ask, &rendered));
     }
-    let shape = Shape::parse(&ask.params, ask.base_url(), request.deep.is_some())?;
+    let shape =
+        Shape::parse(&ask.params, ask.base_url(), request.deep.is_some())?.with_sizes(ask.knows_sizes());
     let page = Page::parse(&ask.params)?;
     page.fill(&mut request);
     request.filters = query::parse_filters(ask.params.pairs())?;
