@@ -13,7 +13,7 @@ pub use registration::Registration;
 use crate::{
     app::{App, AppState},
     auth::{Authenticator, random_key},
-    catalog::Catalog,
+    catalog::{Catalog, NewNode},
     config::{Config, PluginsConfig, TreeArgs, TreeConfig},
     http,
     plugin::Plugins,
@@ -270,7 +270,12 @@ fn check_mount_node(mount: &Mount, create: bool) -> Result<(), BootError> {
         return Ok(());
     }
     if create {
-        return mount.catalog.create_path(&keys).map(|_| ()).map_err(BootError::of);
+        let last = NewNode {
+            specs: mount.options.specs.clone(),
+            access_tags: mount.options.access_tags.clone(),
+            ..NewNode::container("")
+        };
+        return mount.catalog.create_path_to(&keys, &last).map(|_| ()).map_err(BootError::of);
     }
     Err(BootError(format!(
         "mount_node /{} is not in the catalog: create it first, or set create_mount_nodes_if_not_exist = true",

@@ -161,10 +161,11 @@ pub(super) fn put_asset(session: &Session<'_>, asset: &NewAsset) -> Result<i64, 
     }
 }
 
-/// The container at the end of a path from the root; those that are not there are made.
-pub(super) fn create_path(session: &Session<'_>, keys: &[&str]) -> Result<i64, Failure> {
+/// The container at the end of a path from the root; those that are not there are made, the last one with what `last`
+/// gives it besides its key.
+pub(super) fn create_path(session: &Session<'_>, keys: &[&str], last: &NewNode) -> Result<i64, Failure> {
     let mut at = ROOT;
-    for key in keys {
+    for (place, key) in keys.iter().enumerate() {
         let child = [Param::Int(at), Param::text(key)];
         let find = || session.integer("SELECT id FROM nodes WHERE parent = ?1 AND key = ?2", &child);
         if let Some(id) = find()? {
@@ -173,9 +174,17 @@ pub(super) fn create_path(session: &Session<'_>, keys: &[&str]) -> Result<i64, F
         }
         container(session, at)?;
         let sql = "INSERT INTO nodes(parent, key, structure_family, metadata, specs) \
-                   VALUES (?1, ?2, 'container', '{}', '[]') ON CONFLICT(key, parent) DO NOTHING RETURNING id";
-        at = match session.integer(sql, &child)? {
-            Some(id) => id,
+                   VALUES (?1, ?2, 'container', ?3, ?4) ON CONFLICT(key, parent) DO NOTHING RETURNING id";
+        let plain = NewNode::container(key);
+        let node = if place + 1 == keys.len() { last } else { &plain };
+        let [parent, key] = child.clone();
+        let params = [parent, key, Param::Text(node.metadata.to_string()), json(&node.specs)?];
+        at = match session.integer(sql, &params)? {
+            Some(id) => {
+                tag(session, id, &node.access_tags)?;
+                id
+            }
+            // Another process was first.
             None => find()?.ok_or_else(|| no_id("nodes"))?,
         };
     }

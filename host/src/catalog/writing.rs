@@ -41,7 +41,15 @@ impl Catalog {
     /// # Errors
     /// `NotContainer` when a node on the path is none; `Busy`, `Database`.
     pub fn create_path(&self, keys: &[&str]) -> Result<i64> {
-        self.store.write("making a path", |session| insert::create_path(session, keys))
+        self.create_path_to(keys, &NewNode::container(""))
+    }
+
+    /// As [`Catalog::create_path`]; where the last container is made, it gets metadata, specs and access tags of `last`.
+    ///
+    /// # Errors
+    /// As there, and `UnknownTags`.
+    pub fn create_path_to(&self, keys: &[&str], last: &NewNode) -> Result<i64> {
+        self.store.write("making a path", |session| insert::create_path(session, keys, last))
     }
 
     /// Changes metadata, specs and access tags of a node to what `change` makes of its present row. What others

@@ -316,6 +316,16 @@ fn a_path_is_made_where_it_is_missing() {
         assert_eq!(catalog.create_path(&["a", "b", "c"]).unwrap(), id);
         assert_eq!(catalog.lookup(&["a", "b", "c"]).unwrap().unwrap().0.id, id);
         assert_eq!(catalog.create_path(&[]).unwrap(), ROOT);
+        let last = NewNode { specs: vec![Spec::named("s")], ..NewNode::container("") };
+        catalog.create_path_to(&["a", "d", "e"], &last).unwrap();
+        let specs = |keys: &[&str]| catalog.lookup(keys).unwrap().unwrap().0.specs;
+        assert_eq!((specs(&["a", "d"]), specs(&["a", "d", "e"])), (vec![], vec![Spec::named("s")]));
+        catalog.create_path_to(&["a", "d"], &last).unwrap();
+        assert_eq!(specs(&["a", "d"]), [], "what is there stays");
+        let last = NewNode { access_tags: vec!["nobody knows it".into()], ..NewNode::container("") };
+        let error = catalog.create_path_to(&["a", "f"], &last).unwrap_err();
+        assert!(matches!(error, CatalogError::UnknownTags { .. }), "{error}");
+        assert_eq!(catalog.lookup(&["a", "f"]).unwrap().unwrap().1, 1, "nothing is left of it");
         catalog.create(id, &array("x", Management::External, &["file:///x"])).unwrap();
         let error = catalog.create_path(&["a", "b", "c", "x", "y"]).unwrap_err();
         assert!(matches!(error, CatalogError::NotContainer { .. }), "{error}");
