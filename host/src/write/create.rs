@@ -38,7 +38,7 @@ impl Writers {
     ///
     /// # Errors
     /// `Conflict` when the key is taken; `Unsupported` where nothing can be written; `UnsupportedFormat` for a mimetype that no
-    /// plugin knows; `InvalidData`; `Forbidden` for files outside of the readable folders.
+    /// plugin knows; `InvalidData`.
     pub async fn create(
         self: &Arc<Self>,
         cx: &Context,
@@ -154,8 +154,10 @@ impl Writers {
         }
         for asset in assets {
             match mount.options.open_asset(&asset.data_uri) {
-                // A file may come after its row.
-                Err(error) if error.kind != ErrorKind::NotFound => return Err(error.into()),
+                // A file may come after its row. One that may not be read is refused to whoever reads it.
+                Err(error) if !matches!(error.kind, ErrorKind::NotFound | ErrorKind::Forbidden) => {
+                    return Err(error.into());
+                }
                 _ => {}
             }
         }

@@ -14,8 +14,8 @@ impl Writers {
     /// Replaces structure, parameters and properties of a data source, and adds assets.
     ///
     /// # Errors
-    /// `NotFound` when the node has none of this id; `UnsupportedFormat`, `InvalidData`; `Forbidden` for files outside of
-    /// the readable folders, `InvalidArgument` for files among data that this server writes.
+    /// `NotFound` when the node has none of this id; `UnsupportedFormat`, `InvalidData`; `InvalidArgument` for files among
+    /// data that this server writes.
     pub async fn put_data_source(self: &Arc<Self>, node: &Node, document: SourceDocument) -> TreeResult<()> {
         let (mount, row) = row_of(node, "This node does not support changes of its data source.")?;
         let id = document.id.unwrap_or(0);
