@@ -1,8 +1,9 @@
-//! A query as an SQL condition on the node `n`. Means the same as `query::matches`.
+//! A query as an SQL condition on the node `n`. Means the same as `query::matches`; as with Tiled, `NotIn` on PostgreSQL
+//! finds also nodes that have no value at all.
 
 use serde_json::Value;
 
-use super::sql::{Param, Sql};
+use super::sql::{Dialect, Param, Sql};
 use crate::query::Query;
 
 /// Binds what the query needs and gives the condition.
@@ -40,6 +41,10 @@ pub(super) fn condition(sql: &mut Sql, query: &Query) -> String {
             equal_to_any(sql, &path, values)
         }
         Query::NotIn { values, .. } if values.is_empty() => "1 = 1".to_owned(),
+        Query::NotIn { key, values } if d == Dialect::Postgres => {
+            let path = sql.bind(d.path(key));
+            format!("NOT coalesce({}, 1 = 0)", equal_to_any(sql, &path, values))
+        }
         Query::NotIn { key, values } => unequal(sql, key, values),
         Query::KeyPresent { key, exists } => {
             let path = sql.bind(d.path(key));

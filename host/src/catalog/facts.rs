@@ -102,6 +102,8 @@ pub(super) fn drivers(dialect: Dialect, facts: bool, queries: &[Query]) -> Vec<D
                 (Source::Words(dialect.word_candidates(text)?), dialect.words_are_exact())
             }
             _ if !facts => return None,
+            // Those without a value have no fact.
+            Query::NotIn { .. } if dialect == Dialect::Postgres => return None,
             _ => spans(query).map(|(spans, exact)| (Source::Facts(spans), exact))?,
         };
         Some(Driver { query: at, source, exact })

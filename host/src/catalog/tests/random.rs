@@ -132,7 +132,7 @@ fn the_database_answers_queries_as_memory_does() {
             let container = StructureFamily::Container;
             let wanted: Vec<&str> = nodes
                 .iter()
-                .filter(|node| query::matches(&query, &node.key, container, &node.specs, &node.metadata))
+                .filter(|node| is_found(catalog, &query, &node.key, container, &node.specs, &node.metadata))
                 .map(|node| node.key.as_str())
                 .collect();
             assert_eq!(keys(&page), wanted, "{query:?}");

@@ -228,7 +228,7 @@ fn check_searches(catalog: &Catalog, dice: &mut Dice, rounds: usize) {
         let mut wanted: Vec<(&str, &Value)> = nodes
             .iter()
             .filter(|(key, family, specs, metadata)| {
-                queries.iter().all(|query| query::matches(query, key, *family, specs, metadata))
+                queries.iter().all(|query| is_found(catalog, query, key, *family, specs, metadata))
             })
             .map(|(key, _, _, metadata)| (key.as_str(), metadata))
             .collect();
