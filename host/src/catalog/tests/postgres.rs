@@ -178,11 +178,10 @@ fn a_database_without_a_catalog_or_of_another_version_is_refused() {
 fn the_tables_are_those_that_tiled_makes_on_postgresql() {
     let (Some(server), Some(python)) = (shared(), std::env::var_os("TILED_PYTHON")) else { return };
     let dump = |database: &str| -> Vec<String> {
-        let directory = server.config("x");
-        let tokio_postgres::config::Host::Unix(path) = &directory.get_hosts()[0] else { panic!() };
         let script = format!(
-            "pg_dump -s --no-owner -U postgres -h {} {database} | grep -v '^--\\|restrict'",
-            path.display()
+            "pg_dump -s --no-owner -U postgres -h {} -p {} {database} | grep -v '^--\\|restrict'",
+            server.folder().display(),
+            server.port()
         );
         let output = server.command(&script).output().unwrap();
         let mut lines: Vec<String> =

@@ -1,15 +1,7 @@
-//! Databases for tests: files, and a PostgreSQL server that the test starts and ends.
+//! Databases for tests: files, and a PostgreSQL server.
 #![allow(dead_code)]
 
-use std::{
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::{
-        OnceLock,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::path::{Path, PathBuf};
 
 use arrow::{array::RecordBatch, compute::concat_batches, datatypes::Schema};
 use serde_json::{Map, Value, json};
@@ -22,98 +14,11 @@ use tiled_plugin_api::{
     model::{StructureFamily, TableStructure},
     testing::TestHost,
 };
+use tiled_postgres::Postgres;
 use tiled_sql::{RaggedReader, SqlWriter, TableReader};
 
 pub const TABLE: &str = "application/x-tiled-sql-table";
 pub const RAGGED: &str = "application/x-ragged+sql";
-
-/// A PostgreSQL server of this test program. It ends with it: its shell waits for the end of its input.
-pub struct Postgres {
-    _input: Child,
-    port: u16,
-    databases: AtomicU32,
-}
-
-fn as_owner(program: &Path) -> Command {
-    // PostgreSQL refuses to run as root.
-    let root = std::fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0);
-    if !root {
-        return Command::new(program);
-    }
-    let mut command = Command::new("runuser");
-    command.args(["-u", "postgres", "--"]).arg(program);
-    command
-}
-
-fn programs() -> Option<PathBuf> {
-    let versions = Path::new("/usr/lib/postgresql").read_dir().ok()?;
-    versions.flatten().map(|version| version.path().join("bin")).find(|bin| bin.join("initdb").exists())
-}
-
-impl Postgres {
-    /// Starts one; `None` where the programs are missing and nobody insists.
-    pub fn start() -> Option<Self> {
-        let Some(bin) = programs() else {
-            assert!(std::env::var_os("CI").is_none(), "PostgreSQL is not installed");
-            eprintln!("PostgreSQL is not installed: not tested");
-            return None;
-        };
-        let folder = tempfile::tempdir().unwrap().keep();
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
-        std::fs::set_permissions(&folder, mode).unwrap();
-        let data = folder.join("data");
-        let made = as_owner(&bin.join("initdb"))
-            .current_dir("/")
-            .args(["-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "-D"])
-            .arg(&data)
-            .stdout(Stdio::null())
-            .status();
-        assert!(made.unwrap().success(), "initdb");
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let server = as_owner(&bin.join("postgres"));
-        let script = "\"$@\" </dev/null & cat; kill -QUIT $(head -n 1 \"$DATA/postmaster.pid\"); wait; rm -r \"$FOLDER\"";
-        let input = Command::new("sh")
-            .current_dir("/")
-            .args(["-c", script, "sh"])
-            .arg(server.get_program())
-            .args(server.get_args())
-            .arg("-D")
-            .arg(&data)
-            .args(["-p", &port.to_string(), "-h", "127.0.0.1", "-c", "fsync=off", "-k"])
-            .arg(&folder)
-            .env("DATA", &data)
-            .env("FOLDER", &folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let server = Postgres { _input: input, port, databases: AtomicU32::new(0) };
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while !server.psql("SELECT 1").is_ok_and(|status| status.success()) {
-            assert!(Instant::now() < deadline, "PostgreSQL does not start");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Some(server)
-    }
-
-    fn psql(&self, sql: &str) -> std::io::Result<std::process::ExitStatus> {
-        let psql = programs().unwrap().join("psql");
-        let port = self.port.to_string();
-        Command::new(psql)
-            .args(["-q", "-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-c", sql])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-    }
-
-    /// The URI of a new database.
-    pub fn database(&self) -> String {
-        let name = format!("lab{}", self.databases.fetch_add(1, Ordering::SeqCst));
-        assert!(self.psql(&format!("CREATE DATABASE {name}")).unwrap().success());
-        format!("postgresql://postgres:secret@127.0.0.1:{}/{name}", self.port)
-    }
-}
 
 /// One database of each kind, empty.
 pub struct Databases {
@@ -121,17 +26,11 @@ pub struct Databases {
     _folder: tempfile::TempDir,
 }
 
-/// The server of this test program.
-pub fn postgres() -> Option<&'static Postgres> {
-    static SERVER: OnceLock<Option<Postgres>> = OnceLock::new();
-    SERVER.get_or_init(Postgres::start).as_ref()
-}
-
 pub fn databases() -> Databases {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().display();
     let mut uris = vec![format!("duckdb://localhost/{path}/t.duckdb"), format!("sqlite:///{path}/t.db")];
-    uris.extend(postgres().map(Postgres::database));
+    uris.extend(Postgres::shared().map(|server| server.storage(&server.new_database())));
     Databases { uris, _folder: folder }
 }
 
