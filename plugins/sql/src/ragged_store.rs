@@ -97,9 +97,10 @@ impl RaggedStore {
         Ok(Staged { delete: Some(self.table.layout.condition(None)), batches })
     }
 
-    /// A new chunk at the end.
-    fn append(&self, sent: &Sent) -> Result<(Staged, Value)> {
+    /// A new chunk at the end; `over`, in place of any rows that are there.
+    fn append(&self, sent: &Sent, over: bool) -> Result<(Staged, Value)> {
         let place = self.table.chunks().len();
+        let rest = format!("{} AND {} >= {place}", self.table.layout.condition(None), quoted(CHUNK));
         let mut structure = self.table.structure.clone();
         let add = |a: u64, b: u64| {
             a.checked_add(b).ok_or_else(|| Error::new(ErrorKind::TooLarge, "The ragged array is too large"))
@@ -110,8 +111,21 @@ impl RaggedStore {
             Some(Some(chunks)) => chunks.push(sent.length),
             _ => return Err(Error::internal("a ragged array without chunks")),
         }
-        let staged = Staged { delete: None, batches: vec![self.row(place, &sent.buffers)?] };
+        let staged = Staged { delete: over.then_some(rest), batches: vec![self.row(place, &sent.buffers)?] };
         Ok((staged, serde_json::to_value(structure).map_err(Error::internal)?))
+    }
+
+    /// Whether the caller knows that rows beyond the structure are nobody's: it names the place of the new chunk.
+    fn is_given(&self, block: Option<&[u64]>) -> Result<bool> {
+        let next = self.table.chunks().len() as u64;
+        match block {
+            None => Ok(false),
+            Some(block) if block.first() == Some(&next) => Ok(true),
+            Some(block) => {
+                let text = format!("The next chunk is {next}, not {block:?}");
+                Err(Error::new(ErrorKind::Conflict, text))
+            }
+        }
     }
 
     /// Another server may have appended since the catalog was read: said before the catalog changes.
@@ -226,8 +240,11 @@ impl Storage for RaggedStore {
             }
         };
         let (staged, structure) = if request.append {
-            self.is_free()?;
-            let (staged, structure) = self.append(&sent)?;
+            let over = self.is_given(request.block.as_deref())?;
+            if !over {
+                self.is_free()?;
+            }
+            let (staged, structure) = self.append(&sent, over)?;
             (staged, Some(structure))
         } else if let Some(block) = &request.block {
             let place = block.first().and_then(|place| usize::try_from(*place).ok()).unwrap_or(usize::MAX);

@@ -97,6 +97,32 @@ fn chunks_are_written_in_any_order_replaced_and_appended() {
 }
 
 #[test]
+fn a_chunk_that_no_structure_tells_of_gives_way_to_one_that_names_its_place() {
+    let all = databases();
+    for uri in &all.uris {
+        let mut array = make(uri, &structure(&[Some(1), None], &[1], "<f8"));
+        array.write(WriteRequest::default(), body(&[0, 1], &[1.0])).unwrap();
+        let append = WriteRequest { append: true, ..WriteRequest::default() };
+        // Its writer ends before the catalog is told.
+        array.write(append.clone(), body(&[0, 2], &[7.0, 7.0])).unwrap();
+        assert_eq!(read(&array).unwrap(), (vec![0, 1], vec![1.0]), "{uri}");
+        let error = array.write(append.clone(), body(&[0, 1], &[2.0])).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Conflict, "{uri}");
+        let error =
+            array.write(WriteRequest { block: Some(vec![0]), ..append.clone() }, body(&[0, 1], &[2.0]));
+        assert_eq!(
+            error.unwrap_err().kind,
+            ErrorKind::Conflict,
+            "{uri}: no chunk of the structure gives way"
+        );
+        let over = WriteRequest { block: Some(vec![1]), ..append };
+        array.structure = array.write(over, body(&[0, 1], &[2.0])).unwrap().unwrap();
+        assert_eq!(array.structure["chunks"], json!([[1, 1], null]));
+        assert_eq!(read(&array).unwrap(), (vec![0, 1, 2], vec![1.0, 2.0]), "{uri}");
+    }
+}
+
+#[test]
 fn every_element_type_comes_back() {
     let all = databases();
     for uri in &all.uris {
