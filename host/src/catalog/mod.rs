@@ -37,6 +37,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod turns;
 mod watch;
 mod writer;
 mod writing;
@@ -54,12 +55,14 @@ pub use new::{
 };
 pub use row::{AssetRow, DataSourceRow, Management, NodeRow, RevisionRow, SourceBrief};
 pub use schema::REQUIRED_REVISION;
+pub use turns::Held;
 
 use crate::query::{Query, Sorting};
 use connection::Connections;
 use page::Scope;
 use postgres::Pool;
 use store::Store;
+use turns::{Keeper, Turns};
 
 /// The id of the root node of every catalog.
 pub const ROOT: i64 = 0;
@@ -156,6 +159,7 @@ pub struct Page {
 /// A catalog database, open.
 pub struct Catalog {
     store: Store,
+    turns: Turns,
     /// Removed with the catalog.
     _directory: Option<tempfile::TempDir>,
 }
@@ -183,13 +187,14 @@ impl Catalog {
     }
 
     fn open_postgres(config: tokio_postgres::Config, uri: &str, init: bool) -> Result<Catalog> {
+        let turns = Turns::Postgres(Keeper::new(config.clone()));
         let pool = Pool::new(config);
         if init {
             schema::create_in(&pool).map_err(|failure| failure.into_error("creating it"))?;
         }
         pool.read(false, &mut |session| Ok(schema::check(session, uri)?))
             .map_err(|failure| failure.into_error("opening it"))?;
-        Ok(Catalog { store: Store::Postgres(Box::new(pool)), _directory: None })
+        Ok(Catalog { store: Store::Postgres(Box::new(pool)), turns, _directory: None })
     }
 
     /// A new catalog in a temporary directory, which goes away with it.
@@ -210,7 +215,8 @@ impl Catalog {
     fn open_file(path: &Path, uri: &str, directory: Option<tempfile::TempDir>) -> Result<Catalog> {
         let path: PathBuf = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let connections = Connections::open(&path, directory.is_some(), uri)?;
-        Ok(Catalog { store: Store::Sqlite(Box::new(connections)), _directory: directory })
+        let turns = if directory.is_some() { Turns::Ours } else { Turns::beside(&path) };
+        Ok(Catalog { store: Store::Sqlite(Box::new(connections)), turns, _directory: directory })
     }
 
     /// A number that changes whenever anybody, this process or another, has committed to the database.

@@ -74,7 +74,8 @@ impl Writers {
 
     /// Removes data that no row tells of any more, when the last write to them has ended.
     async fn remove(&self, cx: &Context, mount: &Arc<Mount>, source: DataSourceRow) {
-        let _alone = self.locks.turn(Arc::as_ptr(mount) as usize, source.id, None).await;
+        // Who writes now finds that the node has gone, so that data which cannot be waited for are removed all the same.
+        let _alone = self.locks.turn(&mount.catalog, source.id, None).await;
         self.tree.forget(mount, source.id);
         match self.writer_of(&source) {
             Some(writer) => self.remove_data(cx, mount, &writer, source).await,

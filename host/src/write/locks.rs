@@ -1,11 +1,21 @@
-//! Who may write to a data source at the same time as whom.
+//! Who may write to a data source at the same time as whom: first among the requests of this server, in the order in which
+//! they came, then among the servers that share the catalog.
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
 };
 
-use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
+use tokio::{
+    sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock},
+    time::{Instant, sleep},
+};
+
+use crate::{
+    catalog::{Catalog, CatalogError, Held},
+    tree::TreeResult,
+};
 
 /// What is locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,8 +35,19 @@ pub(super) struct Locks {
 /// Locks are looked through for those that nobody holds any more when there are so many.
 const LOOK_THROUGH: usize = 256;
 
+/// How long to wait for other servers.
+const WAIT_S: u64 = 30;
+/// Between looks whether they have done.
+const PAUSES: (Duration, Duration) = (Duration::from_micros(500), Duration::from_millis(16));
+
 /// A write may go on as long as this lives.
-pub(super) enum Turn {
+pub(super) struct Turn {
+    // Before the other, so that whoever waits here finds it free.
+    _elsewhere: Held,
+    _here: Here,
+}
+
+enum Here {
     /// Beside writes of other parts.
     Part(
         #[allow(dead_code, reason = "held for its drop")] OwnedRwLockReadGuard<()>,
@@ -40,13 +61,26 @@ type Alone = OwnedRwLockWriteGuard<()>;
 
 impl Locks {
     /// Waits until a write may begin. `part`: it touches that block or partition and no other; `None`: it may touch all.
-    pub(super) async fn turn(&self, catalog: usize, source: i64, part: Option<u64>) -> Turn {
+    ///
+    /// # Errors
+    /// `Busy` when other servers do not come to an end; those of the catalog.
+    pub(super) async fn turn(
+        &self,
+        catalog: &Arc<Catalog>,
+        source: i64,
+        part: Option<u64>,
+    ) -> TreeResult<Turn> {
+        let here = self.here(Arc::as_ptr(catalog) as usize, source, part).await;
+        Ok(Turn { _elsewhere: elsewhere(catalog, source, part.is_none()).await?, _here: here })
+    }
+
+    async fn here(&self, catalog: usize, source: i64, part: Option<u64>) -> Here {
         let whole = self.of(Key::Source(catalog, source));
         match part {
-            None => Turn::Whole(whole.write_owned().await),
+            None => Here::Whole(whole.write_owned().await),
             Some(part) => {
                 let beside = whole.read_owned().await;
-                Turn::Part(beside, self.of(Key::Part(catalog, source, part)).write_owned().await)
+                Here::Part(beside, self.of(Key::Part(catalog, source, part)).write_owned().await)
             }
         }
     }
@@ -65,36 +99,52 @@ impl Locks {
     }
 }
 
+/// Looks again and again, each time after a longer pause: no thread waits.
+async fn elsewhere(catalog: &Catalog, source: i64, alone: bool) -> TreeResult<Held> {
+    let until = Instant::now() + Duration::from_secs(WAIT_S);
+    let mut pause = PAUSES.0;
+    loop {
+        if let Some(held) = catalog.try_turn(source, alone)? {
+            return Ok(held);
+        }
+        if Instant::now() >= until {
+            return Err(CatalogError::Busy(WAIT_S).into());
+        }
+        sleep(pause.mul_f64(0.5 + rand::random::<f64>())).await;
+        pause = (pause * 2).min(PAUSES.1);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
 
-    async fn waits(turn: impl Future<Output = Turn>) -> bool {
+    async fn waits(turn: impl Future<Output = Here>) -> bool {
         tokio::time::timeout(Duration::from_millis(20), turn).await.is_err()
     }
 
     #[tokio::test]
     async fn blocks_go_side_by_side_and_what_touches_all_goes_alone() {
         let locks = Locks::default();
-        let first = locks.turn(1, 1, Some(0)).await;
-        let second = locks.turn(1, 1, Some(1)).await;
-        assert!(waits(locks.turn(1, 1, Some(1))).await, "one block is written by one at a time");
-        assert!(waits(locks.turn(1, 1, None)).await);
+        let first = locks.here(1, 1, Some(0)).await;
+        let second = locks.here(1, 1, Some(1)).await;
+        assert!(waits(locks.here(1, 1, Some(1))).await, "one block is written by one at a time");
+        assert!(waits(locks.here(1, 1, None)).await);
         drop((first, second));
-        let all = locks.turn(1, 1, None).await;
-        assert!(waits(locks.turn(1, 1, Some(0))).await);
-        let _other = locks.turn(1, 2, None).await;
+        let all = locks.here(1, 1, None).await;
+        assert!(waits(locks.here(1, 1, Some(0))).await);
+        let _other = locks.here(1, 2, None).await;
         drop(all);
-        locks.turn(1, 1, Some(0)).await;
+        locks.here(1, 1, Some(0)).await;
     }
 
     #[tokio::test]
     async fn locks_that_nobody_holds_are_forgotten() {
         let locks = Locks::default();
         for source in 0..10_000 {
-            locks.turn(1, source, None).await;
+            locks.here(1, source, None).await;
         }
         assert!(locks.held.lock().unwrap().len() <= 2 * LOOK_THROUGH);
     }

@@ -1,7 +1,7 @@
 //! Writing values: the part is checked again once nobody else writes to it, stored by the plugin, and only then told to the
 //! catalog.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
 use tiled_plugin_api::{
@@ -9,12 +9,17 @@ use tiled_plugin_api::{
     model::{SliceDim, StructureFamily},
 };
 
-use super::{Sent, Wish, Writers, blocking, not_here, part::Part, takes, to_the_end, unprocessable};
+use super::{
+    Sent, Wish, Writers, blocking, locks::Turn, not_here, part::Part, takes, to_the_end, unprocessable,
+};
 use crate::{
     catalog::{DataSourceRow, Management, NodeRow},
     plugin::{LoadedWriter, context},
     tree::{Mount, Node, Place, TreeError, TreeResult},
 };
+
+/// Between what another program stores and what it tells the catalog.
+const OTHERS_TELL: Duration = Duration::from_secs(1);
 
 /// A data source that can be written.
 pub(super) struct Target {
@@ -58,9 +63,8 @@ impl Writers {
 
     async fn write_whole(&self, cx: &Context, node: &Node, wish: &Wish, sent: Sent) -> TreeResult<Value> {
         let before = self.target(node, wish)?;
-        let catalog = Arc::as_ptr(&before.mount) as usize;
         let place = wish.part(node.family, &structure_of(&before.source))?.place;
-        let turn = self.locks.turn(catalog, before.source.id, place).await;
+        let turn = Arc::new(self.locks.turn(&before.mount.catalog, before.source.id, place).await?);
         // Others may have written, or deleted, while this waited.
         let target = self.target(node, wish)?;
         let structure = structure_of(&target.source);
@@ -74,22 +78,45 @@ impl Writers {
         }
         let (family, source) = (node.family, target.source.id);
         let after = part.structure.clone();
-        let (told, turn) =
-            store(cx, &target, family, part, sent, turn).await.map_err(|e| refusal(wish, e))?;
-        let after = told.or(after);
-        self.tree.forget(&target.mount, source);
-        let Some(after) = after else {
-            drop(turn);
-            return Ok(structure);
+        let told = match store(cx, &target, family, part.clone(), sent.clone(), turn.clone()).await {
+            Err(error) if is_occupied(family, &part, &error) => {
+                self.store_over(cx, node, wish, &structure, sent, turn.clone()).await?
+            }
+            done => done.map_err(|error| refusal(wish, error))?,
         };
-        let mount = target.mount.clone();
+        self.tree.forget(&target.mount, source);
+        let Some(after) = told.or(after) else { return Ok(structure) };
+        let (mount, wish) = (target.mount.clone(), wish.clone());
         let updated = blocking(move || {
-            mount.catalog.update_structure(source, &mut |_| Ok::<_, TreeError>(after.clone()))
+            let mut settle = |now: &Value| settled(&structure, now, &after, family, &wish);
+            mount.catalog.update_structure(source, &mut settle)
         })
         .await;
         self.tree.forget(&target.mount, source);
         drop(turn);
         updated
+    }
+
+    /// Appends where rows are that no structure tells of. Either a server has ended between storing them and telling the
+    /// catalog, then they were never acknowledged and go; or another program, which takes no turn, is about to tell it.
+    async fn store_over(
+        &self,
+        cx: &Context,
+        node: &Node,
+        wish: &Wish,
+        structure: &Value,
+        sent: Sent,
+        turn: Arc<Turn>,
+    ) -> TreeResult<Option<Value>> {
+        tokio::time::sleep(OTHERS_TELL).await;
+        let target = self.target(node, wish)?;
+        let mut part = wish.part(node.family, &structure_of(&target.source))?;
+        if structure_of(&target.source) != *structure {
+            return Err(busy());
+        }
+        let chunks = structure.pointer("/chunks/0").and_then(Value::as_array).map_or(0, Vec::len);
+        part.request.block = Some(vec![chunks as u64]);
+        Ok(store(cx, &target, node.family, part, sent, turn).await.map_err(|error| refusal(wish, error))?)
     }
 
     /// The data source of a node, if it can be written so.
@@ -119,14 +146,14 @@ impl Writers {
 }
 
 /// Has the plugin store the part. The turn goes along, so that a call which is given up still keeps others out.
-async fn store<T: Send + 'static>(
+async fn store(
     cx: &Context,
     target: &Target,
     family: StructureFamily,
     part: Part,
     sent: Sent,
-    turn: T,
-) -> Result<(Option<Value>, T), Error> {
+    turn: Arc<Turn>,
+) -> Result<Option<Value>, Error> {
     let (mount, source, writer) = (target.mount.clone(), target.source.clone(), target.writer.clone());
     let (context, key, host) = (cx.clone(), target.row.key.clone(), target.host.clone());
     let storing = move || {
@@ -134,8 +161,8 @@ async fn store<T: Send + 'static>(
         let payload = sent.payload(family, rows)?;
         let storage = writer.open(&context, mount.open_request(&source, host)?)?;
         let told = commit(&*storage, &context, &part.request, &part.slice, payload);
-        told.map(|told| (told, turn))
-            .map_err(|error| if error.kind == ErrorKind::InvalidData { error.within(&key) } else { error })
+        drop(turn);
+        told.map_err(|error| if error.kind == ErrorKind::InvalidData { error.within(&key) } else { error })
     };
     target.writer.plugin.call(cx, storing).await
 }
@@ -173,6 +200,29 @@ fn check_length(part: &Part, length: Option<u64>) -> TreeResult<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// The structure that the catalog is told. A program that takes no turn may have changed it meanwhile: an array then is as
+/// large as both have made it.
+fn settled(
+    before: &Value,
+    now: &Value,
+    after: &Value,
+    family: StructureFamily,
+    wish: &Wish,
+) -> TreeResult<Value> {
+    if now == before {
+        return Ok(after.clone());
+    }
+    match family {
+        StructureFamily::Array => Ok(wish.part(family, now)?.structure.unwrap_or_else(|| now.clone())),
+        _ => Err(busy()),
+    }
+}
+
+/// Whether there are rows already where a ragged array is to be appended to.
+fn is_occupied(family: StructureFamily, part: &Part, error: &Error) -> bool {
+    family == StructureFamily::Ragged && part.request.append && error.kind == ErrorKind::Conflict
 }
 
 fn structure_of(source: &DataSourceRow) -> Value {
