@@ -315,3 +315,14 @@ fn a_cookie_alone_changes_nothing() {
     assert_eq!(make(&[("cookie", "tiled_api_key=secret; tiled_csrf=abc")], "?csrf=abc"), 409);
     lab.end();
 }
+
+#[test]
+fn a_node_can_be_declared_complete() {
+    let lab = Lab::open();
+    let owner = lab.owner();
+    owner.post("/api/v1/metadata/", &container("run")).json();
+    assert_eq!(owner.delete("/api/v1/stream/close/run").json(), Value::Null);
+    assert_eq!(owner.delete("/api/v1/stream/close/none").status, 404);
+    assert_eq!(lab.server.client().delete("/api/v1/stream/close/run").status, 401);
+    lab.end();
+}

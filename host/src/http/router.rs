@@ -243,6 +243,10 @@ const WRITING: &[Endpoint] = &[
     })
     .needs(DeleteNode)
     .with(&[ASSET, EXTERNAL_ONLY]),
+    Endpoint::change(Method::Delete, "/api/v1/stream/close/{path}", "A node is complete", || {
+        delete(routes::stream::close)
+    })
+    .needs(WriteData),
     Endpoint::change(Method::Put, "/api/v1/array/full/{path}", "All values of an array", || {
         put(routes::array::put_full)
     })

@@ -16,6 +16,7 @@ pub mod revise;
 pub mod revisions;
 pub mod search;
 mod store;
+pub mod stream;
 pub mod table;
 pub mod ui;
 pub mod zarr;
