@@ -119,3 +119,25 @@ fn arrays_of_lists_are_exported_as_awkward_writes_them() {
     run_python(&python, "lists_as_tables.py", &[server.url(), KEY]);
     server.end();
 }
+
+/// Bluesky's own writer and client, for runs in tables that grow, arrays, and files of detectors.
+#[test]
+fn runs_that_bluesky_writes_are_what_its_documents_say() {
+    let Some(python) = python() else { return };
+    for tables in ["duckdb", "sqlite"] {
+        let folder = tempfile::tempdir().unwrap();
+        let detectors = folder.path().join("detectors");
+        std::fs::create_dir(&detectors).unwrap();
+        let path = folder.path().display();
+        let storages = format!(
+            r#"writable_storage = ["file://localhost{path}/data", "{tables}:///{path}/tables.db"]
+            readable_storage = ["file://localhost{path}/detectors"]"#
+        );
+        let tree = writable_tree(folder.path(), "")
+            .replace(&format!(r#"writable_storage = "file://localhost{path}/data""#), &storages);
+        let server = Server::config(&configuration(Access::Private, &tree));
+        let detectors = detectors.display().to_string();
+        run_python(&python, "bluesky_runs.py", &[server.url(), KEY, &detectors]);
+        server.end();
+    }
+}
