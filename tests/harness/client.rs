@@ -62,6 +62,20 @@ impl Client {
 
     /// Any request with a body.
     pub fn send(&self, method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        self.try_send(method, url, headers, body).unwrap()
+    }
+
+    /// The same to a server that may end meanwhile.
+    ///
+    /// # Errors
+    /// How the connection was lost: what became of the request is not known then.
+    pub fn try_send(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Answer, ureq::Error> {
         let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{url}", self.url));
         for (name, value) in headers.iter().copied() {
             request = request.header(name, value);
@@ -69,7 +83,7 @@ impl Client {
         if let Some(key) = &self.key {
             request = request.header("authorization", format!("Apikey {key}"));
         }
-        answer(self.agent.run(request.body(body.to_vec()).unwrap()).unwrap())
+        try_answer(self.agent.run(request.body(body.to_vec())?)?)
     }
 
     /// The same with a JSON body.
@@ -88,13 +102,17 @@ impl Client {
     }
 }
 
-fn answer(mut response: ureq::http::Response<ureq::Body>) -> Answer {
+fn answer(response: ureq::http::Response<ureq::Body>) -> Answer {
+    try_answer(response).unwrap()
+}
+
+fn try_answer(mut response: ureq::http::Response<ureq::Body>) -> Result<Answer, ureq::Error> {
     let headers = response.headers().iter().map(|(name, value)| {
         (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
     });
     let headers = headers.collect();
-    let body = response.body_mut().with_config().limit(MAX_BYTES).read_to_vec().unwrap();
-    Answer { status: response.status().as_u16(), headers, body }
+    let body = response.body_mut().with_config().limit(MAX_BYTES).read_to_vec()?;
+    Ok(Answer { status: response.status().as_u16(), headers, body })
 }
 
 impl Answer {

@@ -5,7 +5,10 @@
 mod client;
 mod python;
 mod server;
+mod tiled;
 
 pub use client::{Answer, Client};
 pub use python::{python, run_python};
 pub use server::{Access, KEY, Server, configuration, example_data, program, writable_tree};
+pub use tiled::Tiled;
+pub use tiled_postgres::Postgres;

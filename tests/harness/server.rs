@@ -128,6 +128,12 @@ impl Server {
         assert!(bad.is_empty(), "the log is not clean:\n{}", bad.join("\n"));
     }
 
+    /// Kills the server as it stands, and gives its log.
+    pub fn kill(&mut self) -> String {
+        self.stop();
+        self.log()
+    }
+
     /// Tells the server to end, as an operator does, and gives its exit status once it has.
     pub fn terminate(&mut self) -> ExitStatus {
         let pid = self.process.id().to_string();
