@@ -1,5 +1,8 @@
 //! Catalogs that outlive their servers, and that several servers share: with Tiled, with each other, through crashes.
 
+mod bodies;
+mod crashes;
+mod model;
 mod with_tiled;
 
 use tempfile::TempDir;
@@ -12,6 +15,8 @@ pub(crate) struct Place {
     pub catalog: String,
     /// Where values are kept: files, and tables in a database.
     pub storages: Vec<String>,
+    /// Which kind of database.
+    pub kind: &'static str,
 }
 
 impl Place {
@@ -22,6 +27,7 @@ impl Place {
         Place {
             catalog: format!("sqlite:///{path}/catalog.db"),
             storages: vec![format!("file://localhost{path}/data"), format!("{tables}:///{path}/tables.db")],
+            kind: "SQLite",
             folder,
         }
     }
@@ -31,6 +37,7 @@ impl Place {
         let mut place = Place::files("sqlite");
         place.catalog = server.uri(&server.new_database());
         place.storages[1] = server.storage(&server.new_database());
+        place.kind = "PostgreSQL";
         place
     }
 
