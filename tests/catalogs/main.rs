@@ -2,6 +2,7 @@
 
 mod bodies;
 mod crashes;
+mod many_writers;
 mod model;
 mod with_tiled;
 
@@ -63,4 +64,11 @@ impl Place {
     pub fn path(&self) -> &std::path::Path {
         self.folder.path()
     }
+}
+
+/// One place on each kind of database.
+pub(crate) fn places() -> Vec<Place> {
+    let mut places = vec![Place::files("sqlite")];
+    places.extend(Postgres::shared().map(Place::database));
+    places
 }
