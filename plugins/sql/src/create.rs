@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use tiled_plugin_api::author::{Error, ErrorKind, Result};
 
-use crate::{address::Dialect, layout::Layout, names::quoted, pool::Pool, session::Session};
+use crate::{
+    address::Dialect, layout::Layout, names::quoted, pool::Pool, rows::is_numbered, session::Session,
+};
 
 /// Attempts at `IF NOT EXISTS`, which PostgreSQL lets fail when two do it at once.
 const ATTEMPTS: u32 = 8;
@@ -37,7 +39,10 @@ pub fn create(pool: &Arc<Pool>, layout: &Layout) -> Result<i32> {
 /// # Errors
 /// Those of the database.
 pub fn make_table(session: &mut Session, layout: &Layout) -> Result<()> {
-    layout.create_statements().iter().try_for_each(|sql| session.run(sql))
+    session.run(&layout.create_table())?;
+    // It may have been there, made by Tiled.
+    let numbered = is_numbered(session, &layout.table)?;
+    layout.create_indexes(numbered).iter().try_for_each(|sql| session.run(sql))
 }
 
 fn next_number(session: &mut Session) -> Result<i64> {

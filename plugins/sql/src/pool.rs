@@ -174,6 +174,26 @@ impl Pool {
         Ok(Lent { session: Some(session), pool: self.clone() })
     }
 
+    /// A connection, and the answer to its first question. One that turns out to be dead, as all are after the database
+    /// server started anew, is replaced once.
+    ///
+    /// # Errors
+    /// Those of `ask`; `Busy` when the database cannot be reached.
+    pub fn first<T>(self: &Arc<Self>, ask: impl Fn(&mut Session) -> Result<T>) -> Result<(Lent, T)> {
+        let mut session = self.session()?;
+        match ask(&mut session) {
+            Err(error) if self.address.dialect == Dialect::Postgres && error.kind == ErrorKind::Busy => {}
+            done => return done.map(|answer| (session, answer)),
+        }
+        drop(session);
+        // The others that wait are as dead.
+        let dead = std::mem::take(&mut *held(&self.idle));
+        drop(dead);
+        let mut session = self.session()?;
+        let answer = ask(&mut session)?;
+        Ok((session, answer))
+    }
+
     /// Does `work` in one transaction, again where other writers were in the way.
     ///
     /// # Errors
@@ -183,8 +203,7 @@ impl Pool {
         let mut attempt = 0;
         let done = loop {
             attempt += 1;
-            let mut session = self.session()?;
-            session.begin()?;
+            let (mut session, ()) = self.first(Session::begin)?;
             match work(&mut session).and_then(|done| session.commit().map(|()| done)) {
                 Ok(done) => {
                     session.give_back();
@@ -215,8 +234,10 @@ impl Pool {
         hash.write_u64(self.writes.load(Ordering::SeqCst));
         if self.address.dialect == Dialect::Postgres {
             // Which transactions are seen is all there is to what is seen.
-            let mut session = self.session()?;
-            for text in session.texts("SELECT CAST(pg_current_snapshot() AS text)")? {
+            let snapshot =
+                |session: &mut Session| session.texts("SELECT CAST(pg_current_snapshot() AS text)");
+            let (session, texts) = self.first(snapshot)?;
+            for text in texts {
                 hash.write(text.as_bytes());
             }
             session.give_back();

@@ -16,7 +16,7 @@ use crate::{
     address::Dialect,
     layout::{Layout, ROW},
     pool::{Lent, Pool},
-    session::Query,
+    session::{Query, Session},
     types::convert,
 };
 
@@ -70,8 +70,7 @@ impl Rows {
         if partition.is_some_and(|partition| partition >= layout.partitions) {
             return Err(Error::new(ErrorKind::OutOfBounds, "Partition out of range"));
         }
-        let mut session = pool.session()?;
-        session.begin_reading()?;
+        let (mut session, ()) = pool.first(Session::begin_reading)?;
         let numbered = is_numbered(&mut session, &layout.table)?;
         let select = |partition| layout.select(&places, &layout.condition(partition), numbered);
         let mut waiting = VecDeque::new();
@@ -232,7 +231,10 @@ fn with_nan(values: ArrayRef) -> ArrayRef {
 }
 
 /// Whether a table of PostgreSQL numbers its rows. Names of tables are letters, digits and `_`.
-fn is_numbered(session: &mut Lent, table: &str) -> Result<bool> {
+///
+/// # Errors
+/// Those of the database.
+pub fn is_numbered(session: &mut Session, table: &str) -> Result<bool> {
     if session.dialect() != Dialect::Postgres {
         return Ok(false);
     }

@@ -7,6 +7,7 @@ use arrow::{
     datatypes::{DataType, Field, Int64Type, Schema, TimeUnit},
 };
 use tiled_plugin_api::author::{ErrorKind, WriteRequest};
+use tiled_postgres::Postgres;
 
 mod common;
 use common::{DataSource, create_table, databases};
@@ -98,6 +99,22 @@ fn numbers(values: impl IntoIterator<Item = i64>) -> RecordBatch {
 fn values(table: &DataSource, partition: Option<u64>) -> Vec<i64> {
     let found = table.read(partition, None).unwrap();
     found.column(0).as_primitive::<Int64Type>().values().to_vec()
+}
+
+#[test]
+fn a_table_that_tiled_made_in_postgresql_takes_data_sources_of_ours() {
+    let Some(server) = Postgres::shared() else { return };
+    let database = server.new_database();
+    let uri = server.storage(&database);
+    let first = create_table(&uri, &numbers([]).schema(), 1).unwrap();
+    first.append(0, &numbers([1, 2])).unwrap();
+    // Tiled's tables have no numbers of rows, and so no index of them.
+    let name = first.created.parameters["table_name"].as_str().unwrap();
+    server.script(&database, &format!("ALTER TABLE \"{name}\" DROP COLUMN _row_id"));
+    let second = create_table(&uri, &numbers([]).schema(), 1).unwrap();
+    second.append(0, &numbers([3])).unwrap();
+    assert_eq!(second.created.parameters["table_name"], name);
+    assert_eq!((values(&first, None), values(&second, None)), (vec![1, 2], vec![3]));
 }
 
 #[test]
