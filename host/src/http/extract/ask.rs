@@ -247,7 +247,7 @@ fn is_too_old(version: &str) -> bool {
 /// Python's order of versions, development versions and candidates included; what cannot be read is not before.
 fn is_before(version: &str, release: [u32; 3]) -> bool {
     let mut rest = version;
-    let mut numbers = [0; 3];
+    let mut numbers = [0_u32; 3];
     for (place, number) in numbers.iter_mut().enumerate() {
         let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let Ok(parsed) = rest[..digits].parse() else { return false };

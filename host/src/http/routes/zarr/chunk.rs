@@ -78,7 +78,7 @@ impl Face<'_> {
             _ => None,
         };
         let mut response = match part {
-            None | Some((Range::Ignored, ..)) => respond::respond(self.ask, reply).await,
+            None | Some((Range::Ignored | Range::Malformed, ..)) => respond::respond(self.ask, reply).await,
             Some((Range::Unsatisfiable, bytes, _)) => {
                 let headers = [(header::CONTENT_RANGE, format!("bytes */{}", bytes.len()))];
                 (StatusCode::RANGE_NOT_SATISFIABLE, headers).into_response()
