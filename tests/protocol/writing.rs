@@ -85,19 +85,21 @@ fn strangers_and_nodes_that_hold_no_nodes_are_refused_before_anything_is_made() 
     let owner = lab.owner();
     owner.post("/api/v1/metadata/", &table("t", 1)).json();
     assert_eq!(owner.post("/api/v1/metadata/t", &container("x")).status, 405);
-    let outside = json!({"id": "x", "structure_family": "table", "data_sources": [
-        {"structure_family": "table", "structure": null, "mimetype": "text/csv", "management": "external",
+    let outside = json!({"id": "outside", "structure_family": "table", "data_sources": [
+        {"structure_family": "table", "structure": table("x", 1)["data_sources"][0]["structure"],
+         "mimetype": "text/csv", "management": "external",
          "assets": [{"data_uri": "file://localhost/etc/passwd", "is_directory": false, "parameter": "data_uris",
                      "num": 0}]}]});
     let refused = owner.post("/api/v1/metadata/", &outside);
     assert_eq!((refused.status, refused.detail().as_str().unwrap().contains("register")), (400, true));
     // As with Tiled it may be registered, and is not read.
     owner.post("/api/v1/register/", &outside).json();
-    assert_eq!(owner.get("/api/v1/table/full/x").status, 403);
-    let asset = &owner.get("/api/v1/metadata/x?include_data_sources=true").json()["data"]["attributes"]["data_sources"]
-        [0]["assets"][0]["id"];
-    assert_eq!(owner.get(&format!("/api/v1/asset/bytes/x?id={asset}")).status, 403);
+    assert_eq!(owner.get("/api/v1/table/full/outside").status, 403);
+    let asset = &owner.get("/api/v1/metadata/outside?include_data_sources=true").json()["data"]["attributes"]
+        ["data_sources"][0]["assets"][0]["id"];
+    assert_eq!(owner.get(&format!("/api/v1/asset/bytes/outside?id={asset}")).status, 403);
     let mut unknown = outside;
+    unknown["id"] = json!("x");
     unknown["data_sources"][0]["mimetype"] = json!("image/bogus");
     assert_eq!(
         owner.post("/api/v1/register/", &unknown).detail(),
