@@ -197,9 +197,10 @@ pub(crate) fn check_filters(filters: &[filters::Filter]) -> Result<()> {
     match unknown {
         None => Ok(()),
         Some(filter) => Err(Error::unsupported_format(format!(
-            "it is compressed with the HDF5 filter {}, which this server does not know: repack it with gzip, zstd, lz4 \
-             or blosc",
-            filter.id
+            "it is compressed with the HDF5 filter {} ({}), which this server does not know: repack it with gzip, zstd, \
+             lz4 or blosc",
+            filter.id,
+            filters::name(filter.id)
         ))),
     }
 }
