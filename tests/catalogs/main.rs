@@ -2,6 +2,7 @@
 
 mod bodies;
 mod crashes;
+mod growing;
 mod many_writers;
 mod model;
 mod with_tiled;
