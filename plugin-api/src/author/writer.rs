@@ -80,7 +80,8 @@ pub struct WriteRequest {
     /// Arrays: the shape after an extension that this write makes; `None` to stay within.
     #[serde(default)]
     pub extend_to: Option<Vec<u64>>,
-    /// Tables: add to the partition instead of replacing it. Ragged arrays: add rows at the end.
+    /// Tables: add to the partition instead of replacing it. Ragged arrays: add rows at the end; with `block`, which then
+    /// is the number of blocks so far, in place of what is stored there: a writer has ended before the catalog was told.
     #[serde(default)]
     pub append: bool,
 }
