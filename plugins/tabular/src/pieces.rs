@@ -10,6 +10,9 @@ const MAX_THREADS: usize = 8;
 /// Pieces of one thread that wait to be sent.
 const WAITING: usize = 2;
 
+/// Adds the text of a range to a piece.
+pub type Write<'a> = dyn Fn(Range<usize>, &mut Vec<u8>) -> Result<()> + Sync + 'a;
+
 /// Cuts `0..total` into pieces of `length`, has `write` make the text of each, and puts all of it in order.
 ///
 /// # Errors
@@ -18,7 +21,7 @@ pub fn pieces(
     cx: &Context,
     total: usize,
     length: usize,
-    write: &(dyn Fn(Range<usize>, &mut Vec<u8>) -> Result<()> + Sync),
+    write: &Write<'_>,
     sink: &mut Sink,
 ) -> Result<()> {
     let length = length.max(1);
