@@ -277,8 +277,11 @@ def containers(client, formats):
     array = awkward.Array([[1, 2], [], [3]])
     inner.write_awkward(array, key="awkward")
     path = "/container/full/all"
+    # As Tiled, which can be asked for no more.
+    formats.refused(path, "h5", 406, "contains types or structure")
+    formats.refused(path, "h5", 406, "metadata=json")
     for format in ("h5", "hdf5", "application/x-hdf5"):
-        with h5py.File(io.BytesIO(formats.get(path, format, "application/x-hdf5"))) as file:
+        with h5py.File(io.BytesIO(formats.get(path, format, "application/x-hdf5", metadata="json"))) as file:
             attributes = file.attrs
             assert json.loads(attributes["sample"]) == METADATA["sample"]
             assert json.loads(attributes["ragged"]) == METADATA["ragged"]

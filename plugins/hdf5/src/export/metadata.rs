@@ -8,7 +8,8 @@ use super::{Flavour, Kept, format::Message, types};
 /// The attributes that hold these metadata.
 ///
 /// # Errors
-/// `NotAcceptable` for a name that is longer than an attribute takes; those of the store.
+/// `NotAcceptable` for a name that is longer than an attribute takes, and for objects where they are refused; those of
+/// the store.
 pub(crate) fn attributes(metadata: &Map<String, Value>, kept: &mut Kept) -> Result<Vec<Message>> {
     metadata.iter().map(|(name, value)| attribute(name, value, kept)).collect()
 }
@@ -23,9 +24,22 @@ pub(crate) fn text(name: &str, text: &str, kept: &mut Kept) -> Result<Message> {
 }
 
 fn attribute(name: &str, value: &Value, kept: &mut Kept) -> Result<Message> {
+    if kept.refuses_objects && has_object(value) {
+        let message = "Metadata contains types or structure that does not fit into HDF5.";
+        return Err(Error::new(ErrorKind::NotAcceptable, message)
+            .with_detail(format!("the key {name:?}; `metadata=json` in the query gives it as JSON text")));
+    }
     match plain(name, value, kept)? {
         Some(message) => Ok(message),
         None => text(name, &value.to_string(), kept),
+    }
+}
+
+fn has_object(value: &Value) -> bool {
+    match value {
+        Value::Object(_) => true,
+        Value::Array(items) => items.iter().any(has_object),
+        _ => false,
     }
 }
 

@@ -60,7 +60,11 @@ fn encode(
     flavour: Flavour,
     sink: &mut Sink,
 ) -> Result<()> {
-    let mut kept = Kept { heaps: Heaps::at(format::SUPERBLOCK_BYTES), store: Store::default(), flavour };
+    let refuses_objects = flavour == Flavour::Hdf5
+        && request.structure_family == StructureFamily::Container
+        && request.parameter("metadata") != Some("json");
+    let heaps = Heaps::at(format::SUPERBLOCK_BYTES);
+    let mut kept = Kept { heaps, store: Store::default(), flavour, refuses_objects };
     let is_dataset = request.specs.iter().any(|spec| spec.name == "xarray_dataset");
     let metadata = attributes_of(&request.metadata, is_dataset);
     let mut attributes = metadata::attributes(&metadata, &mut kept)?;
@@ -99,6 +103,8 @@ struct Kept {
     /// Texts that are in full heaps, and values.
     store: Store,
     flavour: Flavour,
+    /// As Tiled refuses containers whose metadata are nested, unless JSON text was asked for in their place.
+    refuses_objects: bool,
 }
 
 impl Kept {
