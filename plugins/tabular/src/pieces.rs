@@ -17,13 +17,7 @@ pub type Write<'a> = dyn Fn(Range<usize>, &mut Vec<u8>) -> Result<()> + Sync + '
 ///
 /// # Errors
 /// That of the first piece that has one; those of the sink; `Cancelled`.
-pub fn pieces(
-    cx: &Context,
-    total: usize,
-    length: usize,
-    write: &Write<'_>,
-    sink: &mut Sink,
-) -> Result<()> {
+pub fn pieces(cx: &Context, total: usize, length: usize, write: &Write<'_>, sink: &mut Sink) -> Result<()> {
     let length = length.max(1);
     let count = total.div_ceil(length);
     let piece = |number: usize, expected: usize| {
