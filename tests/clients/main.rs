@@ -112,7 +112,7 @@ fn arrays_of_lists_are_exported_as_awkward_writes_them() {
         [trees.args]
         uri = "sqlite:///{path}/catalog.db"
         init_if_not_exists = true
-        writable_storage = ["file://localhost{path}/data", "sqlite://localhost{path}/tables.db"]
+        writable_storage = ["file://localhost{path}/data", "sqlite:///{path}/tables.db"]
         "#
     );
     let server = Server::config(&configuration(Access::Public, &tree));

@@ -25,9 +25,11 @@ pub(crate) fn text(name: &str, text: &str, kept: &mut Kept) -> Result<Message> {
 
 fn attribute(name: &str, value: &Value, kept: &mut Kept) -> Result<Message> {
     if kept.refuses_objects && has_object(value) {
-        let message = "Metadata contains types or structure that does not fit into HDF5.";
-        return Err(Error::new(ErrorKind::NotAcceptable, message)
-            .with_detail(format!("the key {name:?}; `metadata=json` in the query gives it as JSON text")));
+        let message = format!(
+            "Metadata contains types or structure that does not fit into HDF5: the key {name:?}. \
+             With `metadata=json` in the query it is JSON text."
+        );
+        return Err(Error::new(ErrorKind::NotAcceptable, message));
     }
     match plain(name, value, kept)? {
         Some(message) => Ok(message),
