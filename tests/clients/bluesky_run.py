@@ -10,6 +10,7 @@ import httpx
 import numpy
 import pandas
 from tiled.client import from_uri
+from tiled.structures.core import Spec
 
 
 def documents(answer):
@@ -23,9 +24,9 @@ def documents(answer):
 def main(url, key):
     client = from_uri(url, api_key=key)
     start, stop = {"uid": "abc", "time": 1.5, "plan_name": "count"}, {"run_start": "abc", "exit_status": "success"}
-    run = client.create_container("run", metadata={"start": start, "stop": stop}, specs=["BlueskyRun"])
+    run = client.create_container("run", metadata={"start": start, "stop": stop}, specs=[Spec("BlueskyRun", version="3.0")])
     descriptor = {"uid": "d1", "data_keys": {"x": {"dtype": "number"}}}
-    primary = run.create_container("primary", metadata={"descriptors": [descriptor]}, specs=["BlueskyEventStream"])
+    primary = run.create_container("primary", metadata={"descriptors": [descriptor]}, specs=[Spec("BlueskyEventStream", version="3.0")])
     count = 1200
     table = pandas.DataFrame({
         "seq_num": numpy.arange(1, count + 1),

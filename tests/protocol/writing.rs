@@ -111,7 +111,8 @@ fn strangers_and_nodes_that_hold_no_nodes_are_refused_before_anything_is_made() 
     assert_eq!(refused.status, 415);
     assert!(refused.detail().as_str().unwrap().ends_with("knows how to write."));
     let page = owner.get("/api/v1/search/?fields=").json();
-    assert_eq!(page["data"].as_array().unwrap().len(), 1, "{page}");
+    // `t` and `outside`.
+    assert_eq!(page["data"].as_array().unwrap().len(), 2, "{page}");
     lab.end();
 }
 
