@@ -160,7 +160,7 @@ impl Nested {
 fn turning(mut row: u64, axes: &[u64]) -> usize {
     let mut count = 0;
     for length in axes.iter().rev() {
-        if row % length != 0 {
+        if !row.is_multiple_of(*length) {
             break;
         }
         row /= length;

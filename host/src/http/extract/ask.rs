@@ -86,14 +86,7 @@ impl Ask {
         Wanted {
             format: self.params.one("format").map(str::to_owned),
             accept: self.header(header::ACCEPT).map(str::to_owned),
-            options: self
-                .params
-                .pairs()
-                .iter()
-                .filter(|pair| is_option(pair))
-                .take(MAX_OPTIONS)
-                .cloned()
-                .collect(),
+            options: self.params.pairs().iter().filter(is_option).take(MAX_OPTIONS).cloned().collect(),
         }
     }
 

@@ -141,7 +141,7 @@ pub(crate) fn variable(
         }
     };
     let is_time = matches!(kind, Kind::Datetime | Kind::Timedelta);
-    let is_kept = |name: &str| !OURS.contains(&name) && !(is_time && matches!(name, "units" | "calendar"));
+    let is_kept = |name: &str| !(OURS.contains(&name) || is_time && matches!(name, "units" | "calendar"));
     let others = attributes.into_iter().filter(|(name, _)| is_kept(name)).collect();
     more.extend(metadata::attributes(&others, kept)?);
     let data = Data::Later { structure, path, convert };

@@ -13,6 +13,7 @@ use super::{
 };
 
 /// A node of the file.
+#[allow(clippy::large_enum_variant, reason = "most items are datasets")]
 pub(crate) enum Item {
     /// A container.
     Group { attributes: Vec<Message>, children: Vec<(String, Item)> },

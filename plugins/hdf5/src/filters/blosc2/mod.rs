@@ -220,10 +220,10 @@ impl Array {
         let mut at = vec![0; axes.saturating_sub(1)];
         loop {
             let (mut from, mut to) = (0, 0);
-            for axis in 0..axes {
+            for (axis, start) in start.iter().enumerate() {
                 let here = at.get(axis).copied().unwrap_or(0);
                 from = from * self.block[axis] + here;
-                to = to * self.shape[axis] + start[axis] + here;
+                to = to * self.shape[axis] + start + here;
             }
             let source = values.get(from * item..from * item + row).ok_or_else(truncated)?;
             put(out, to * item, source)?;
