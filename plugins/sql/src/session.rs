@@ -229,7 +229,7 @@ pub fn kind_of(error: &AdbcError, dialect: Dialect, public: &str) -> Error {
     } else if has(&["invalid byte sequence", "embedded null", "0x00"]) {
         let message = "Text with a NUL character does not fit into this database".to_owned();
         (ErrorKind::InvalidArgument, message)
-    } else if error.status == Status::IO || state.starts_with("08") || state == "57P01" || state == "57P03" {
+    } else if error.status == Status::IO || is_lost(&state, &text) {
         (ErrorKind::Busy, format!("{public}: the database cannot be reached"))
     } else if error.status == Status::Unauthenticated || state.starts_with("28") || state == "3D000" {
         (ErrorKind::Busy, format!("{public}: the database refuses the server's user or has no such name"))
@@ -241,6 +241,18 @@ pub fn kind_of(error: &AdbcError, dialect: Dialect, public: &str) -> Error {
         ours.retry_after_ms = if is_passing(&state, &text) { PASSING_MS } else { 1000 };
     }
     ours
+}
+
+/// Whether the database has gone, or is going. Drivers give some of libpq's words without a state.
+fn is_lost(state: &str, text: &str) -> bool {
+    const WORDS: [&str; 5] = [
+        "server closed the connection",
+        "terminating connection",
+        "no connection to the server",
+        "could not receive data from server",
+        "could not send data to server",
+    ];
+    state.starts_with("08") || state.starts_with("57P") || WORDS.iter().any(|words| text.contains(words))
 }
 
 /// Whether the database says that nothing was done, and the same again may succeed.
@@ -256,4 +268,24 @@ fn is_passing(state: &str, text: &str) -> bool {
         || text.contains("conflict on")
         || text.contains("transaction conflict")
         || text.contains("write-write conflict")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_goes_is_busy_whatever_words_its_driver_finds() {
+        let kind = |message: &str, status: Status, state: &str| {
+            let mut error = AdbcError::with_message_and_status(message, status);
+            for (to, from) in error.sqlstate.iter_mut().zip(state.bytes()) {
+                *to = from as _;
+            }
+            kind_of(&error, Dialect::Postgres, "postgresql://db").kind
+        };
+        let closed = "[libpq] PQputCopyEnd failed: server closed the connection unexpectedly";
+        assert_eq!(kind(closed, Status::Internal, ""), ErrorKind::Busy);
+        assert_eq!(kind("the database system is shutting down", Status::Unknown, "57P02"), ErrorKind::Busy);
+        assert_eq!(kind("column \"x\" does not exist", Status::Internal, "42703"), ErrorKind::Internal);
+    }
 }
