@@ -17,7 +17,7 @@ use crate::{
     catalog::AssetRow,
     http::{
         HttpError,
-        compress::{self, Pieces, encoded_as},
+        compress::{self, Encoding, Pieces, encoded_as},
         extract::Ask,
         range::Range,
         respond::{self, attachment},
@@ -154,18 +154,8 @@ async fn blocking<T: Send + 'static>(
 
 async fn send(ask: &Ask, source: Source, name: &str) -> Result<Response, HttpError> {
     let content_type = content_type(name);
-    let (file, is_near) = (source.clone(), ask.is_near);
-    // Parts are parts of the file as it is.
-    let wanted = compress::wanted(ask, &content_type).filter(|_| ask.header(header::RANGE).is_none());
-    let (length, version, encoding) = blocking(move || {
-        let (length, version) = (file.len()?, file.version()?);
-        let Some(encoding) = wanted else { return Ok((length, version, None)) };
-        let (at, size) = compress::sample_of(length);
-        let mut sample = vec![0; size];
-        file.read_exact_at(at, &mut sample)?;
-        Ok((length, version, compress::pays(encoding, &sample, length, is_near).then_some(encoding)))
-    })
-    .await?;
+    let file = source.clone();
+    let (length, version) = blocking(move || Ok((file.len()?, file.version()?))).await?;
     let etag = format!("\"{}\"", Digest::default().with(&version).etag());
     if ask.header(header::IF_NONE_MATCH) == Some(etag.as_str()) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
@@ -192,7 +182,7 @@ async fn send(ask: &Ask, source: Source, name: &str) -> Result<Response, HttpErr
         set(header::CONTENT_RANGE, &format!("bytes {from}-{}/{length}", to - 1));
     }
     headers.insert(header::CONTENT_DISPOSITION, attachment(name));
-    let body = match encoding {
+    let body = match encoding_of(ask, &source, &content_type, length).await? {
         Some(encoding) => {
             encoded_as(&mut headers, encoding.name());
             pieces(source, to, Some(Pieces::begin(encoding).map_err(Error::internal)?), from)
@@ -203,6 +193,26 @@ async fn send(ask: &Ask, source: Source, name: &str) -> Result<Response, HttpErr
         }
     };
     Ok((status, headers, body).into_response())
+}
+
+/// As what a file is compressed, if a sample of it says that it pays.
+async fn encoding_of(
+    ask: &Ask,
+    source: &Source,
+    content_type: &str,
+    length: u64,
+) -> Result<Option<Encoding>, HttpError> {
+    // Parts are parts of the file as it is.
+    let wanted = compress::wanted(ask, content_type).filter(|_| ask.header(header::RANGE).is_none());
+    let Some(encoding) = wanted else { return Ok(None) };
+    let (file, is_near) = (source.clone(), ask.is_near);
+    blocking(move || {
+        let (at, size) = compress::sample_of(length);
+        let mut sample = vec![0; size];
+        file.read_exact_at(at, &mut sample)?;
+        Ok(compress::pays(encoding, &sample, length, is_near).then_some(encoding))
+    })
+    .await
 }
 
 fn content_type(name: &str) -> String {
